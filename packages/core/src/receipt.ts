@@ -1,0 +1,47 @@
+import type { GrantId } from './id.ts'
+import type { Commitment, Digest } from './json.ts'
+import type { Instant } from './time.ts'
+
+/** One reading of the target, and what it showed. `probe` is a stable name, e.g. `pg_authid`. */
+export type ProbeResult = Readonly<{ probe: string; absent: boolean; at: Instant }>
+
+export type ReceiptDetail = Readonly<
+  | { kind: 'applied'; sealedDigest: Digest; revealId: string }
+  | { kind: 'refused'; codes: readonly string[] }
+  | { kind: 'unknown' }
+  | { kind: 'ending'; cause: EndingCause }
+  | { kind: 'absent'; probes: readonly ProbeResult[]; alreadyAbsent: boolean }
+  | { kind: 'cleaned'; diffCommitment: Commitment; findings: number }
+  | { kind: 'rotated'; probes: readonly ProbeResult[] }
+  | { kind: 'drifted'; what: string; object: Commitment }
+>
+
+/** Why an enforcer began to end: its own deadline, an order, an act given to it directly, or a late apply. */
+export type EndingCause =
+  | 'deadline'
+  | 'clock'
+  | 'reboot'
+  | 'order'
+  | 'local_root'
+  | 'local_act'
+  | 'kill_switch'
+  | 'late_apply'
+
+/** An enforcer's signed, numbered report. `prevReceiptDigest` chains all reports of one enforcer. */
+export type Receipt = Readonly<{
+  type: 'halligan/receipt/v1'
+  estate: string
+  enforcer: string
+  seq: number
+  prevReceiptDigest: Digest | null
+  /** Absent only for drift that no order explains. */
+  orderDigest: Digest | null
+  orderIndex: number | null
+  grant: GrantId | null
+  target: string
+  checkpointSeen: Readonly<{ origin: string; size: number; root: string }> | null
+  at: Instant
+  detail: ReceiptDetail
+}>
+
+export type ReceiptKind = ReceiptDetail['kind']

@@ -1,0 +1,56 @@
+import type { GrantId, Instant, ProbeResult } from '@halligan/core'
+
+/** What is to be made true for one grant on one target. */
+export type Opening = Readonly<{
+  grant: GrantId
+  target: string
+  privileges: readonly string[]
+  overlapKey: string
+  /** Checked inside the target's own transaction, on the target's own clock. */
+  applyBefore: Instant
+  /** The target carries this deadline too where it can. */
+  deadline: Instant
+}>
+
+/** Made at the enforcer for this grant alone; sealed to the requester, never logged. */
+export type Credential = Readonly<Record<string, string>>
+
+export type Applied = Readonly<
+  { kind: 'applied'; credential: Credential } | { kind: 'too_late'; targetNow: Instant }
+>
+
+/** Opaque to the enforcer; canonical JSON of what stood at the target. */
+export type Snapshot = string
+
+export type Difference = Readonly<{ what: string; object: string }>
+
+/**
+ * One kind of target. Every method may be called again after a crash at any point inside it, and may throw
+ * when the target cannot be reached; the enforcer then counts the effect as UNKNOWN and tries again.
+ */
+export interface Connector {
+  /** Takes the target for this enforcer alone, or throws `TargetTaken`. Held until `close`. */
+  open(): Promise<void>
+  close(): Promise<void>
+  /** Everything a persistence diff compares. */
+  snapshot(target: string): Promise<Snapshot>
+  difference(before: Snapshot, after: Snapshot, grant: GrantId): readonly Difference[]
+  /** Idempotent per grant: applying again replaces the credential and never makes a second identity. */
+  apply(opening: Opening): Promise<Applied>
+  /** A new credential for a standing grant; same deadline. */
+  reseal(grant: GrantId, target: string): Promise<Credential>
+  /** True once the target itself shows the access. */
+  probePresent(grant: GrantId, target: string): Promise<boolean>
+  /** Lock out, end sessions, remove. Returns once asked; only `probeAbsent` says whether it held. */
+  end(grant: GrantId, target: string): Promise<void>
+  /** Read from the target, on a fresh connection. All `absent` true: the access is gone. */
+  probeAbsent(grant: GrantId, target: string): Promise<readonly ProbeResult[]>
+  /** Drops what is left. Throws with the reason while it cannot; access is already gone. */
+  cleanup(grant: GrantId, target: string): Promise<void>
+  /** Grants of which this target shows access, whoever knows of them: drift is what no order explains. */
+  standing(target: string): Promise<readonly GrantId[]>
+}
+
+export class TargetTaken extends Error {
+  override readonly name = 'TargetTaken'
+}

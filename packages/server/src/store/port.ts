@@ -1,0 +1,152 @@
+import type {
+  Commitment,
+  Digest,
+  Envelope,
+  Grant,
+  GrantId,
+  Incident,
+  Instant,
+  PrincipalId,
+  Result,
+} from '@halligan/core'
+import type { Entry, EntryDraft } from '@halligan/ledger'
+
+/** An entry and its place in the log. */
+export type Placed = Readonly<{ index: number; entry: Entry }>
+
+export type Head = Readonly<{ origin: string; size: number; root: string }>
+
+export type Blob = Readonly<{ commitment: Commitment; salt: string; text: string }>
+
+/** Cursor pages: `after` is the last row's cursor of the page before; null begins. */
+export type Page<T> = Readonly<{ items: readonly T[]; next: string | null }>
+
+export type GrantFilter = Readonly<{
+  requester?: PrincipalId
+  phases?: readonly Grant['phase'][]
+  entitlement?: string
+  system?: string
+  reviewOpen?: boolean
+}>
+
+/** Work that the passing of time makes due. Kept in the store, so no restart or suspend loses it. */
+export type DueWork = Readonly<{
+  at: Instant
+  kind: 'time_out' | 'overdue' | 'review_overdue' | 'notify' | 'refusal_summary'
+  /** A grant id, outbox id or principal, as `kind` says. */
+  subject: string
+}>
+
+export type Notice = Readonly<{
+  id: string
+  at: Instant
+  kind: string
+  grant: GrantId | null
+  /** Ids and enums only; the receiver opens Halligan for the rest. */
+  payload: Readonly<Record<string, string | number | boolean | null>>
+  deliveredAt: Instant | null
+  attempts: number
+}>
+
+/** A proposed policy bundle on its way to being applied by quorum. */
+export type PolicyChange = Readonly<{
+  bundleDigest: Digest
+  proposedBy: PrincipalId
+  proposedAt: Instant
+  approvers: readonly PrincipalId[]
+  appliedAt: Instant | null
+}>
+
+/** What can be read. Everything here is a projection of the log, except blobs, nonces and notices. */
+export interface View {
+  head(): Head
+  grant(id: GrantId): Grant | null
+  grants(filter: GrantFilter, after: string | null, limit: number): Page<Grant>
+  /** In log order. */
+  entriesOf(subject: string): readonly Placed[]
+  entries(after: number, limit: number): readonly Placed[]
+  /** The entry with this act's digest in it, if the act was accepted. */
+  entryOfAct(actDigest: Digest): Placed | null
+  /** Grants of which an order is not settled at `enforcer`. */
+  unsettledAt(enforcer: string): readonly Grant[]
+  blob(commitment: Commitment): Blob | 'erased' | null
+  incident(id: string): Incident | null
+  openIncidents(): readonly Incident[]
+  /** Digest of the bundle in force, or null before the first. */
+  bundleInForce(): Digest | null
+  bundleFiles(digest: Digest): Readonly<Record<string, string>> | null
+  policyChange(digest: Digest): PolicyChange | null
+  policyChanges(since: Instant): readonly PolicyChange[]
+  /** Accepted rosters, first version first. */
+  rosters(): readonly Envelope[]
+  due(now: Instant, limit: number): readonly DueWork[]
+  nextDue(): Instant | null
+  /** Activations in [since, now), drills aside. */
+  uses(of: { entitlement?: string; person?: PrincipalId }, since: Instant): number
+  reviewsOf(person: PrincipalId): Readonly<{ open: number; overdue: number }>
+  notices(
+    filter: { grant?: GrantId; undelivered?: boolean },
+    limit: number,
+  ): readonly Notice[]
+  /** Last receipt of an enforcer: its next must chain to it. */
+  lastReceipt(enforcer: string): Readonly<{ seq: number; digest: Digest }> | null
+  sealed(
+    grant: GrantId,
+    target: string,
+  ): Readonly<{ revealId: string; jwe: string; receipt: Envelope }> | null
+}
+
+/** One command's part of a batch. Its savepoint takes back all of it when the command refuses. */
+export interface Tx extends View {
+  /** Completes the draft with `prev` and `id`, gives it the next index, and projects it. */
+  append(draft: EntryDraft): Placed
+  putBlob(blob: Blob): void
+  /** False if it was used before. */
+  useNonce(nonce: string, expires: Instant): boolean
+  putNotice(notice: Omit<Notice, 'deliveredAt' | 'attempts'>): void
+  noticeDelivered(id: string, at: Instant): void
+  noticeFailed(id: string, retryAt: Instant): void
+  putBundle(digest: Digest, files: Readonly<Record<string, string>>): void
+  putRoster(roster: Envelope): void
+  putSealed(
+    grant: GrantId,
+    target: string,
+    revealId: string,
+    jwe: string,
+    receipt: Envelope,
+  ): void
+  /** Use-counters that PROTOCOL 4 caps and summarises. */
+  countRefusal(code: string, at: Instant): void
+}
+
+/**
+ * One command in the writer's queue. `run` is synchronous and touches nothing but `tx`. With a `key`, the first
+ * durable result is kept and given again for the same key and the same `fingerprint`, for ever (INV-22).
+ * A refusal rolls the command back; `onRefusal` then says what entry, if any, records it.
+ */
+export type Command<T, E extends { readonly code: string }> = Readonly<{
+  name: string
+  key: Digest | null
+  run(tx: Tx, now: Instant): Result<T, E>
+  onRefusal?(tx: Tx, refusal: E, now: Instant): void
+}>
+
+export type WriterRefusal = Readonly<
+  | { code: 'outcome_unknown' }
+  | { code: 'safe_mode'; causes: readonly string[] }
+  | { code: 'clock_unsafe' }
+>
+
+/**
+ * The only way to change anything. Commands are batched into one transaction; no answer leaves before its
+ * entries are durable and under a signed checkpoint (INV-1, INV-2).
+ */
+export interface Writer {
+  submit<T, E extends { readonly code: string }>(
+    command: Command<T, E>,
+  ): Promise<Result<T, E | WriterRefusal>>
+  /** Highest durable, checkpointed size, with its signed note. */
+  frontier(): Readonly<{ head: Head; checkpoint: string }>
+  /** Calls back after each move of the frontier. Returns how to stop. */
+  onFrontier(listener: (size: number) => void): () => void
+}
