@@ -5,7 +5,7 @@
  */
 import { decide, decideRequest } from './decide.ts'
 import { evolve, type Grant } from './grant.ts'
-import type { GrantCommand, Standing } from './grant-command.ts'
+import type { GrantCommand, Request, Standing } from './grant-command.ts'
 import type { GrantId, PrincipalId } from './id.ts'
 import type { Digest, Envelope } from './json.ts'
 import type { PrincipalKind } from './principal.ts'
@@ -84,22 +84,23 @@ export const termsFor = (
   reasonCommitment: digest('reason'),
 })
 
+export const asking = (route: RouteTerms, targets?: readonly string[]): Request => ({
+  kind: 'request',
+  terms: termsFor(route, targets),
+  termsDigest: digest('terms'),
+  closure: [ada, robo],
+  ruling: rulingWith(route),
+  act: envelope,
+})
+
 /** A grant on `route`, asked for at second 0. */
 export function askedFor(route: RouteTerms, targets?: readonly string[]): Grant {
-  const decided = decideRequest(
-    {
-      kind: 'request',
-      terms: termsFor(route, targets),
-      termsDigest: digest('terms'),
-      closure: [ada, robo],
-      ruling: rulingWith(route),
-      act: envelope,
-    },
-    second(0),
-  )
+  const decided = decideRequest(asking(route, targets), second(0))
   if (!decided.ok) throw new Error(`refused: ${decided.error.code}`)
   return decided.value.reduce<Grant | null>(evolve, null) as Grant
 }
+
+export const timeOut: GrantCommand = { kind: 'time_out' }
 
 export const approve = (who: PrincipalId): GrantCommand => ({
   kind: 'approve',
@@ -147,6 +148,14 @@ export const review = (by: PrincipalId): GrantCommand => ({
   currentEvidence: digest('evidence'),
   followUps: [],
   noteCommitment: digest('note'),
+  act: envelope,
+})
+
+export const attest = (by: PrincipalId): GrantCommand => ({
+  kind: 'attest',
+  by,
+  byKind: 'human',
+  target: 'pg',
   act: envelope,
 })
 
