@@ -311,7 +311,6 @@ describe('decide refuses', () => {
     const decided = decideRequest({ ...asking(two), ruling: rulingWith() }, second(0))
     expect(decided).toMatchObject({ ok: false, error: { code: 'route_closed' } })
   })
-  })
 })
 
 // The lifecycle in one table. A new phase or command does not compile until it is here.
