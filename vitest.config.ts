@@ -1,10 +1,17 @@
+import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 
-/** The daily tests. Suites that start real targets, browsers or kill processes end in `.heavy.test.ts`. */
+const reports = process.env.HALLIGAN_TEST_REPORTS
+
+/** The daily tests. Suites that start real targets or kill processes end in `.heavy.test.ts`. */
 export default defineConfig({
   test: {
     include: ['packages/*/{src,test,bench}/**/*.test.ts', 'scripts/**/*.test.ts'],
     exclude: ['**/node_modules/**', '**/*.heavy.test.ts'],
     testTimeout: 20_000,
+    reporters:
+      reports === undefined
+        ? ['default']
+        : ['default', ['json', { outputFile: join(reports, 'daily.json') }]],
   },
 })
