@@ -1,0 +1,385 @@
+import type { GrantRefusal, MalformedId } from '@halligan/core'
+import type { ParseRefusal } from '@halligan/ledger'
+
+/** How one refusal travels. `next` says what the caller can do about it. */
+export type RefusalText = Readonly<{ status: number; title: string; next: string }>
+
+const text = (status: number, title: string, next: string): RefusalText => ({
+  status,
+  title,
+  next,
+})
+
+/** Said by the grant's own rules. Missing one of core's codes does not compile. */
+const ofGrants = {
+  unknown_grant: text(404, 'There is no such grant', 'List grants with `halligan status`.'),
+  wrong_phase: text(
+    409,
+    'The grant is in another phase',
+    'Read the grant again: `halligan status GRANT`.',
+  ),
+  own_request: text(
+    403,
+    'Nobody judges their own request',
+    'Ask someone outside the requester, their agents and their owner.',
+  ),
+  not_human: text(403, 'Only a person may do this', 'Ask a person to sign it.'),
+  not_an_approver: text(
+    403,
+    'The signer stands in none of the approver groups of this route',
+    'Ask a member of the groups that the refusal names.',
+  ),
+  key_cooling_down: text(
+    403,
+    "The signer's key is too new to approve",
+    'Wait until the instant in `from`, or ask another approver.',
+  ),
+  already_approved: text(
+    409,
+    'This person has approved already',
+    'Each person counts once: ask another approver.',
+  ),
+  other_terms: text(
+    409,
+    'The signature is over other terms',
+    'Read the current terms again, then sign those.',
+  ),
+  terms_changed: text(
+    409,
+    'The terms would resolve differently now',
+    'Withdraw and request again; earlier approvals do not count.',
+  ),
+  too_late: text(409, 'The deadline has passed', 'Request again.'),
+  not_due: text(409, 'This is not due yet', 'Wait until the instant in `due`.'),
+  not_requester: text(
+    403,
+    'Only the requester may do this',
+    'Ask the requester of the grant.',
+  ),
+  route_closed: text(
+    403,
+    'Policy keeps this route closed',
+    'See `closed` for the reasons and for what would open it, or run `halligan check`.',
+  ),
+  quorum_lost: text(
+    409,
+    'Too few of the approvals still stand',
+    'Ask for further approvals by requesting again.',
+  ),
+  unknown_target: text(
+    404,
+    'The grant has no such target',
+    'Name one of the targets that the refusal lists.',
+  ),
+  target_settled: text(
+    409,
+    'The target is settled already',
+    'Nothing is left to do there.',
+  ),
+  already_attested: text(
+    409,
+    'This person has attested already',
+    'Attestation takes two: ask another person.',
+  ),
+  reviewer_not_independent: text(
+    403,
+    'The reviewer took part in this grant',
+    'Ask someone who neither asked nor approved.',
+  ),
+  target_not_absent: text(
+    409,
+    'A target is not proven absent yet',
+    'Wait for the probe, or have two people attest with `halligan attest`.',
+  ),
+  secret_not_rotated: text(
+    409,
+    'An exposed secret is not rotated yet',
+    'Wait for the rotation, or have two people attest with `halligan attest`.',
+  ),
+  new_evidence: text(
+    409,
+    'There is evidence that this verdict has not seen',
+    'Read it with `halligan review show GRANT`, then sign again.',
+  ),
+} as const satisfies Record<GrantRefusal['code'], RefusalText>
+
+/** Said of the bytes of a request, before anything is stored. */
+const ofBytes = {
+  too_large: text(413, 'The body is over the limit', 'Send at most 64 KiB.'),
+  headers_too_large: text(
+    431,
+    'The headers are over the limit',
+    'Send at most 16 KiB of headers.',
+  ),
+  not_utf8: text(422, 'The body is not UTF-8', 'Send JSON in UTF-8.'),
+  malformed_json: text(
+    422,
+    'The body is not JSON',
+    'Send one JSON value (RFC 8259) and nothing else.',
+  ),
+  duplicate_key: text(422, 'An object holds one name twice', 'Send each name once.'),
+  forbidden_key: text(
+    422,
+    'An object holds a name that reaches a prototype',
+    'Leave out `__proto__`, `constructor` and `prototype`.',
+  ),
+  unsafe_number: text(
+    422,
+    'A number is not exactly representable',
+    'Send integers between -(2^53 - 1) and 2^53 - 1.',
+  ),
+  lone_surrogate: text(
+    422,
+    'A string is not well-formed Unicode',
+    'Send whole characters.',
+  ),
+  too_deep: text(422, 'The value is nested too deeply', 'Nest at most 32 levels.'),
+  not_canonical: text(
+    422,
+    'Signed bytes are not canonical',
+    'Sign the RFC 8785 form of the payload.',
+  ),
+  unsupported_media_type: text(
+    415,
+    'The body is not declared as JSON',
+    'Send `content-type: application/json`.',
+  ),
+  malformed_request: text(
+    422,
+    'The request does not fit its schema',
+    'See `issues`, and `/openapi.json` for what this route takes.',
+  ),
+  malformed_id: text(
+    422,
+    'An id is not in its canonical form',
+    'Write ids in lower-case ASCII, like `ada` or `payments-db`.',
+  ),
+  idempotency_mismatch: text(
+    422,
+    "Idempotency-Key is not the act's digest",
+    "Leave the header out, or send the act's own digest.",
+  ),
+} as const satisfies Record<MalformedId['code'] | ParseRefusal['code'], RefusalText> &
+  Record<string, RefusalText>
+
+/** Said of who is calling, and how often. */
+const ofCallers = {
+  not_found: text(404, 'There is no such resource', 'See `/openapi.json` for the routes.'),
+  method_not_allowed: text(
+    405,
+    'The route does not take this method',
+    'Use the methods in the `allow` header.',
+  ),
+  no_session: text(401, 'A session is needed', 'Sign a challenge: `halligan login`.'),
+  session_expired: text(401, 'The session has ended', 'Sign a new challenge.'),
+  bad_challenge: text(
+    401,
+    'The challenge is not ours, not yours, or too old',
+    'Ask for a new challenge and sign it within two minutes.',
+  ),
+  bad_session_statement: text(
+    401,
+    'The session statement does not prove who is calling',
+    'Sign the challenge with a key that the roster names for you.',
+  ),
+  not_allowed: text(
+    403,
+    'Policy does not permit this to you',
+    'Ask someone who holds the role; see the reasons.',
+  ),
+  wrong_role: text(
+    403,
+    'This session is of the wrong kind for the route',
+    'Use the session of a person or workload here, or of an enforcer there.',
+  ),
+  too_many_requests: text(
+    429,
+    'Too many requests of this caller',
+    'Wait as long as `retry-after` says.',
+  ),
+  timeout: text(408, 'The request took too long to arrive', 'Send it again, at once.'),
+  internal_error: text(
+    500,
+    'The server broke a promise of its own',
+    'Send it again with the same act; tell the operator the `instance`.',
+  ),
+} as const satisfies Record<string, RefusalText>
+
+/** Said of a signature, and of what it binds. */
+const ofActs = {
+  malformed_envelope: text(
+    422,
+    'This is not a signed envelope of the expected type',
+    'Seal the payload as DSSE with the payload type of the route.',
+  ),
+  wrong_payload_type: text(
+    422,
+    'The envelope is of another type',
+    'Sign with the payload type that the route expects.',
+  ),
+  bad_signature: text(
+    401,
+    'The signature does not verify',
+    'Sign again with the key that `keyid` names.',
+  ),
+  unknown_key: text(
+    401,
+    'The roster does not know this key',
+    'Use a key that stands in the current roster, or redeem an invitation.',
+  ),
+  unknown_principal: text(
+    401,
+    'The roster does not know this principal',
+    'Ask for an invitation.',
+  ),
+  other_estate: text(403, 'This was signed for another estate', 'Sign it for this estate.'),
+  malformed_act: text(
+    422,
+    'The act does not fit its verb',
+    'Build the act as `docs/PROTOCOL.md` section 2 says.',
+  ),
+  wrong_verb: text(
+    422,
+    'The act is of another verb than the route',
+    'Send each act to `/v1/acts/` and its own verb.',
+  ),
+  bad_nonce: text(
+    403,
+    'The nonce was not given for this act',
+    'Prepare again, and sign the nonce that this server gives for it.',
+  ),
+  nonce_expired: text(
+    403,
+    'The nonce is too old',
+    'Prepare again, and sign within five minutes.',
+  ),
+  nonce_used: text(409, 'The nonce was used before', 'Prepare again for a new act.'),
+  bad_commitment: text(
+    422,
+    'A text does not open its commitment',
+    'Send the salt and the text that the signed commitment was made of.',
+  ),
+  missing_blob: text(
+    422,
+    'A commitment came without its text',
+    'Send the text and its salt in `blobs`.',
+  ),
+  grant_exists: text(409, 'There is a grant with this id', 'Make a new random grant id.'),
+  already_done: text(409, 'This was done before', 'Nothing is left to do.'),
+} as const satisfies Record<string, RefusalText>
+
+/** Said by policy, incidents, reviews and invitations. */
+const ofPolicy = {
+  unknown_entitlement: text(
+    404,
+    'The bundle in force has no such entitlement',
+    'See what there is with `halligan check`.',
+  ),
+  unknown_route: text(
+    404,
+    'The entitlement has no such route',
+    'See its routes with `halligan check`.',
+  ),
+  no_policy: text(409, 'No bundle is in force', 'Apply one: `halligan policy apply`.'),
+  bad_bundle: text(
+    422,
+    'The bundle does not load, or its tests fail',
+    'See `problems` for file, line and reason; try `halligan policy check`.',
+  ),
+  unknown_bundle: text(404, 'No such bundle was proposed', 'Propose it first.'),
+  bundle_in_force: text(409, 'This bundle is in force already', 'Nothing is left to do.'),
+  unknown_incident: text(
+    404,
+    'There is no such incident',
+    'See the open ones with `halligan incident list`.',
+  ),
+  incident_exists: text(409, 'There is an incident with this id', 'Choose another id.'),
+  incident_closed: text(409, 'The incident is closed', 'Open another one.'),
+  bad_webhook: text(
+    401,
+    'The webhook signature does not verify',
+    'Sign as Standard Webhooks says, with the shared secret and a current timestamp.',
+  ),
+  bad_invitation: text(
+    403,
+    'The invitation is unknown, used, expired, or for someone else',
+    'Ask for a new invitation.',
+  ),
+  not_sealed: text(
+    404,
+    'No credential is sealed for this target yet',
+    "Wait for the enforcer's receipt: `halligan watch GRANT`.",
+  ),
+} as const satisfies Record<string, RefusalText>
+
+/** Said of rosters and to enforcers. */
+const ofTrust = {
+  bad_roster: text(
+    422,
+    'This is not the next roster',
+    'Sign the version after the latest, over its digest.',
+  ),
+  too_few_trustees: text(
+    403,
+    'Too few trustees of the version before have signed',
+    'Collect signatures up to the threshold: `halligan roster sign`.',
+  ),
+  unknown_enforcer: text(
+    401,
+    'The roster does not know this enforcer',
+    'Put its key into the roster first.',
+  ),
+  bad_receipt: text(
+    422,
+    'The receipt does not chain, or speaks of an order that is not its own',
+    'Send the receipt that follows the last one acknowledged.',
+  ),
+  other_origin: text(
+    409,
+    'This was signed for another life of the log',
+    'Fetch the roster chain again and start from its current log.',
+  ),
+  size_beyond_frontier: text(
+    422,
+    'The size asked for is beyond the frontier',
+    'Ask for a size no larger than the checkpoint states.',
+  ),
+} as const satisfies Record<string, RefusalText>
+
+/** Said by the writer. None of these consumes an idempotency key. */
+const ofTheWriter = {
+  outcome_unknown: text(
+    503,
+    'Whether this was recorded is not known yet',
+    'Send the same act again: its digest finds the first result.',
+  ),
+  safe_mode: text(
+    503,
+    'The server is in SAFE MODE and opens nothing',
+    'End access as usual; see `causes` and `halligan status`.',
+  ),
+  clock_unsafe: text(
+    503,
+    "The server's clock has jumped",
+    'Wait until the clock check passes; ending goes on.',
+  ),
+  busy: text(503, 'The queue is full', 'Send it again in a second.'),
+} as const satisfies Record<string, RefusalText>
+
+/** Every refusal there is. Codes are public API: never renamed; one section each in docs/refusals.md. */
+export const refusals = {
+  ...ofGrants,
+  ...ofBytes,
+  ...ofCallers,
+  ...ofActs,
+  ...ofPolicy,
+  ...ofTrust,
+  ...ofTheWriter,
+} as const satisfies Record<string, RefusalText>
+
+export type RefusalCode = keyof typeof refusals
+
+export const refusalCodes = Object.keys(refusals) as readonly RefusalCode[]
+
+export const isRefusalCode = (code: string): code is RefusalCode =>
+  Object.hasOwn(refusals, code)
