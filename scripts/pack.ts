@@ -21,7 +21,7 @@ import { join } from 'node:path'
 const root = join(import.meta.dirname, '..')
 const kept = '.package.json.kept'
 
-type Manifest = Record<string, unknown> & { exports: Record<string, string> }
+type Manifest = Readonly<Record<string, unknown> & { exports: Record<string, string> }>
 
 function before(): void {
   if (existsSync(kept)) after()
@@ -52,7 +52,7 @@ const compilerOptions = {
   exclude: ['**/*.test.ts', '**/*.contract.ts'],
 }
 
-function published(manifest: Manifest): Manifest {
+function published(manifest: Manifest): object {
   const exports = Object.fromEntries(
     Object.entries(manifest.exports).map(([name, source]) => [name, built(source)]),
   )
