@@ -1,4 +1,7 @@
 import type { Digest, Instant, Json } from '@halligan/core'
+import { canonicalBytes } from './canonical.ts'
+import type { Crypto } from './crypto.ts'
+import { digestOf } from './digest.ts'
 
 /** One line of the ledger: an event, who did it, and the entry of the same subject before it. */
 export type Entry = Readonly<{
@@ -19,3 +22,24 @@ export type Entry = Readonly<{
 export type EntryDraft = Readonly<
   { at: Instant; kind: string; subject: string; actor: string } & Record<string, Json>
 >
+
+/** Longer entries are refused by the log; larger things are blobs (PROTOCOL 4). */
+export const maxEntryBytes = 16 * 1024
+
+/** `prev` is the id of the subject's previous entry, null for its first. */
+export function completeEntry(
+  crypto: Crypto,
+  draft: EntryDraft,
+  prev: Digest | null,
+): Entry {
+  const content = { ...draft, v: 1, prev } as const
+  return { ...content, id: digestOf(crypto, content) }
+}
+
+/** The leaf of the log. */
+export const entryBytes = (entry: Entry): Uint8Array => canonicalBytes(entry)
+
+/** Whether the id names this content. */
+export function isOwnId(crypto: Crypto, { id, ...content }: Entry): boolean {
+  return digestOf(crypto, content) === id
+}

@@ -1,1 +1,67 @@
-export {}
+export { base64, base64url, type Codec, hex } from './base64.ts'
+export { concat, sameBytes, textOf, utf8 } from './bytes.ts'
+export { canonicalBytes, canonicalText, parseCanonical } from './canonical.ts'
+export {
+  type Checkpoint,
+  type CheckpointRefusal,
+  checkpointText,
+  openCheckpoint,
+  parseCheckpoint,
+  signCheckpoint,
+} from './checkpoint.ts'
+export { commit } from './commitment.ts'
+export type { Crypto, Signer } from './crypto.ts'
+export { digestOf, digestOfBytes, isDigest } from './digest.ts'
+export {
+  completeEntry,
+  type Entry,
+  type EntryDraft,
+  entryBytes,
+  isOwnId,
+  maxEntryBytes,
+} from './entry.ts'
+export {
+  addSignature,
+  type EnvelopeRefusal,
+  type EnvelopeRefusalCode,
+  isEnvelope,
+  type PayloadType,
+  pae,
+  payloadDigest,
+  payloadTypes,
+  readEnvelope,
+  sealEnvelope,
+  type VerifyingKey,
+  verifyEnvelope,
+} from './envelope.ts'
+export { keyIdOf } from './keyid.ts'
+export {
+  appendLeaf,
+  consistencyProof,
+  emptyRange,
+  inclusionProof,
+  leafHash,
+  type NodeReader,
+  nodeHash,
+  type Range,
+  rootOf,
+  verifyConsistency,
+  verifyInclusion,
+} from './merkle.ts'
+export {
+  type NoteKey,
+  type NoteRefusal,
+  type OpenedNote,
+  openNote,
+  parseVkey,
+  signNote,
+  vkeyOf,
+} from './note.ts'
+export {
+  defaultLimits,
+  type ParseLimits,
+  type ParseRefusal,
+  type ParseRefusalCode,
+  parseStrict,
+} from './strict-parser.ts'
+export { formatProof, parseProof, type TlogProof } from './tlog-proof.ts'
