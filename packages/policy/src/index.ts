@@ -1,1 +1,20 @@
-export {}
+export { type Bundle, type BundleFiles, bundleLimits, loadBundle } from './bundle.ts'
+export { engine, type Policy } from './cedar.ts'
+export {
+  type Entitlement,
+  type Estate,
+  entitlementOf,
+  everyone,
+  groupsOf,
+  membersOf,
+  onCallFor,
+  reviewersOf,
+  routesOf,
+  type System,
+  systemOf,
+} from './estate.ts'
+export { localTime } from './local-time.ts'
+export { type Action, type Ask, actions, type Permission } from './permits.ts'
+export type { BundleProblem } from './problem.ts'
+export { resolveTerms, type TermsAsk, type TermsRefusal } from './resolve-terms.ts'
+export { noIncident, type TrialResult, testBundle } from './trial.ts'
