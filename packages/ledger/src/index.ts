@@ -1,3 +1,4 @@
+export { parseAct } from './act-shape.ts'
 export { base64, base64url, type Codec, hex } from './base64.ts'
 export { concat, sameBytes, textOf, utf8 } from './bytes.ts'
 export { canonicalBytes, canonicalText, parseCanonical } from './canonical.ts'
@@ -58,6 +59,18 @@ export {
   vkeyOf,
 } from './note.ts'
 export {
+  followRosterChain,
+  parseRoster,
+  type RosterChain,
+  type RosterRefusal,
+  type RosterRefusalCode,
+  readRoster,
+  rosterDigest,
+  verifyRosterChain,
+} from './roster.ts'
+export type { Misshapen } from './shape.ts'
+export { parseBeacon, parseDecision, parseOrder, parseReceipt } from './statement-shape.ts'
+export {
   defaultLimits,
   type ParseLimits,
   type ParseRefusal,
@@ -65,3 +78,9 @@ export {
   parseStrict,
 } from './strict-parser.ts'
 export { formatProof, parseProof, type TlogProof } from './tlog-proof.ts'
+export {
+  type ActRefusal,
+  type VerifiedAct,
+  verifyAct,
+  verifyActSignature,
+} from './verify-act.ts'
