@@ -1,0 +1,211 @@
+/**
+ * Ending access at PostgreSQL (PROTOCOL 8): lock out, revoke, terminate and wait, again until it holds.
+ *
+ * The grantee is hostile and connected. It may hold row locks in the catalog by an open transaction that
+ * changes its own password, may leave such a transaction prepared, and may reconnect between any two steps.
+ * So its sessions are ended *while* a step waits, every step is tried whatever became of the one before, and
+ * the whole is repeated.
+ *
+ * @module
+ */
+import { setTimeout as pause } from 'node:timers/promises'
+import type pg from 'pg'
+import { actAsSignaller } from './postgres-lock.ts'
+import { hasRole, membershipsOf } from './postgres-role.ts'
+import {
+  type Connect,
+  onSession,
+  quoted,
+  type Session,
+  sqlState,
+} from './postgres-session.ts'
+
+const roundsAtMost = 3
+const millisBeforeForce = 150
+const millisBetweenForce = 50
+const millisBetweenReads = 50
+const millisForSessions = 8_000
+
+/** Throws with every reason when it did not hold; then it is to be called again. */
+export async function endAccess(connect: Connect, role: string): Promise<void> {
+  await onSession(connect, (session) =>
+    onSession(connect, async (signaller) => {
+      await actAsSignaller(signaller)
+      let failures: readonly unknown[] = []
+      for (let round = 1; round <= roundsAtMost; round += 1) {
+        failures = await endOnce(connect, session, signaller.db, role)
+        if (failures.length === 0) return
+      }
+      throw new AggregateError(
+        failures,
+        `${role} is not ended: ${failures.map(reasonOf).join('; ')}`,
+      )
+    }),
+  )
+}
+
+const reasonOf = (failure: unknown): string =>
+  failure instanceof Error ? failure.message : String(failure)
+
+/** Every step of the ending once; answers what failed. */
+async function endOnce(
+  connect: Connect,
+  session: Session,
+  signaller: pg.Client,
+  role: string,
+): Promise<readonly unknown[]> {
+  const { db } = session
+  const oid = await oidOf(db, role)
+  const steps =
+    oid === null
+      ? []
+      : [
+          () => lockOut(db, role),
+          () => removeMemberships(session, role),
+          () => rollBackPrepared(connect, session, role),
+        ]
+  const failures: unknown[] = []
+  for (const step of steps)
+    await whileForcing(signaller, oid, step()).catch((failure) => failures.push(failure))
+  await sessionsGone(signaller, oid).catch((failure) => failures.push(failure))
+  return failures
+}
+
+export async function oidOf(db: pg.Client, role: string): Promise<number | null> {
+  const { rows } = await db.query<{ oid: number }>(
+    'select oid from pg_roles where rolname = $1',
+    [role],
+  )
+  return rows[0]?.oid ?? null
+}
+
+/** Its own password is the one thing of a role that a grantee can change, so that it is taken away as well. */
+async function lockOut(db: pg.Client, role: string): Promise<void> {
+  await db.query(`alter role ${quoted(role)} nologin connection limit 0 password null`)
+}
+
+/**
+ * Awaits `step`, and ends the role's sessions when it does not settle soon: they hold the lock it waits for.
+ * The step already queues for that lock, so that no new session can come in between.
+ */
+async function whileForcing(
+  signaller: pg.Client,
+  oid: number | null,
+  step: Promise<void>,
+): Promise<void> {
+  let settled = false
+  const settle = () => {
+    settled = true
+  }
+  const settling = step.then(settle, settle)
+  const patience = new AbortController()
+  const waiting = pause(millisBeforeForce, undefined, { signal: patience.signal })
+  await Promise.race([settling, waiting])
+  patience.abort()
+  await waiting.catch(() => undefined)
+  while (!settled) {
+    await terminateSessions(signaller, oid)
+    await Promise.race([settling, pause(millisBetweenForce)])
+  }
+  await step
+}
+
+/**
+ * SQL: the row of `pg_stat_activity` is a session of the role with oid `$1`. `usesysid` is who logged in,
+ * whatever it became by SET ROLE since (EN-01). Sessions outlive a role that was dropped by hand, and then
+ * nothing says whose they were: every session of a role that is no more counts (C-05).
+ */
+export const isSessionOf = (row: string): string =>
+  `(${row}.usesysid = $1::oid or (${row}.backend_type = 'client backend' and ${row}.usesysid is not null
+    and not exists (select from pg_roles known where known.oid = ${row}.usesysid)))`
+
+/** Answers how many sessions it found. */
+async function terminateSessions(
+  signaller: pg.Client,
+  oid: number | null,
+): Promise<number> {
+  const { rowCount } = await signaller.query(
+    `select pg_terminate_backend(a.pid) from pg_stat_activity a where ${isSessionOf('a')}`,
+    [oid],
+  )
+  return rowCount ?? 0
+}
+
+/** Two empty reads, some time apart: a session that was just logging in is not seen by the first. */
+async function sessionsGone(signaller: pg.Client, oid: number | null): Promise<void> {
+  const deadline = performance.now() + millisForSessions
+  for (let emptyReads = 0; ; ) {
+    const found = await terminateSessions(signaller, oid)
+    emptyReads = found === 0 ? emptyReads + 1 : 0
+    if (emptyReads === 2) return
+    if (performance.now() > deadline) throw new Error(`${found} sessions do not end`)
+    await pause(millisBetweenReads)
+  }
+}
+
+/**
+ * Out of every role and everybody out of it. A membership that somebody else granted cannot be revoked by us
+ * from PostgreSQL 16 on; dropping the role takes it along, whoever granted it.
+ */
+async function removeMemberships(
+  { db, serverVersion }: Session,
+  role: string,
+): Promise<void> {
+  for (const { role: group, member, grantor } of await membershipsOf(db, role)) {
+    const by = serverVersion < 160000 ? '' : `granted by ${quoted(grantor)}`
+    await db
+      .query(`revoke ${quoted(group)} from ${quoted(member)} ${by} cascade`)
+      .catch(unlessForbidden)
+  }
+  const left = await membershipsOf(db, role)
+  if (left.length > 0) await db.query(`drop role ${quoted(role)}`)
+}
+
+const insufficientPrivilege = '42501'
+
+function unlessForbidden(error: unknown): void {
+  if (sqlState(error) !== insufficientPrivilege) throw error
+}
+
+/**
+ * A prepared transaction keeps its locks with no session at all. Only its owner may roll it back, in its own
+ * database: the connector becomes the role for that long.
+ */
+async function rollBackPrepared(
+  connect: Connect,
+  { db, serverVersion }: Session,
+  role: string,
+): Promise<void> {
+  const { rows } = await db.query<{ gid: string; database: string }>(
+    'select gid, database from pg_prepared_xacts where owner = $1',
+    [role],
+  )
+  if (rows.length === 0 || !(await hasRole(db, role))) return
+  await becomingRole(db, serverVersion, role, async () => {
+    for (const { gid, database } of rows)
+      await onSession(
+        connect,
+        async (there) => {
+          await there.db.query(`set role ${quoted(role)}`)
+          await there.db.query(`rollback prepared ${there.db.escapeLiteral(gid)}`)
+        },
+        database,
+      )
+  })
+}
+
+/** Lets the connector SET ROLE to a login of ours during `work`, and never inherit it. */
+export async function becomingRole(
+  db: pg.Client,
+  serverVersion: number,
+  role: string,
+  work: () => Promise<void>,
+): Promise<void> {
+  const options = serverVersion < 160000 ? '' : 'with inherit false, set true'
+  await db.query(`grant ${quoted(role)} to session_user ${options}`)
+  try {
+    await work()
+  } finally {
+    await db.query(`revoke ${quoted(role)} from session_user`)
+  }
+}

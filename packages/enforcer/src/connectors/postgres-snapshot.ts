@@ -1,0 +1,99 @@
+import type { GrantId } from '@halligan/core'
+import type pg from 'pg'
+import type { Difference, Snapshot } from './port.ts'
+import { type CatalogQuery, clusterCatalog, databaseCatalog } from './postgres-catalog.ts'
+import { grantOf, roleOf } from './postgres-role.ts'
+import { type Connect, onSession } from './postgres-session.ts'
+
+/** `[kind, object, detail]`, sorted: equal catalogs give equal text. */
+type Row = readonly [kind: string, object: string, detail: string]
+
+/** The cluster, and every database that the connector may enter; each that it may not is named. */
+export async function takeSnapshot(connect: Connect): Promise<Snapshot> {
+  const { rows, databases } = await onSession(connect, async ({ db }) => ({
+    rows: await readAll(db, clusterCatalog, ''),
+    databases: await databasesOf(db),
+  }))
+  for (const { name, open } of databases)
+    if (open)
+      rows.push(
+        ...(await onSession(
+          connect,
+          ({ db }) => readAll(db, databaseCatalog, `${name}: `),
+          name,
+        )),
+      )
+    else rows.push(['unread_database', name, 'the connector may not connect'])
+  return JSON.stringify(rows.map((row) => JSON.stringify(row)).toSorted())
+}
+
+async function databasesOf(db: pg.Client): Promise<{ name: string; open: boolean }[]> {
+  const { rows } = await db.query<{ name: string; open: boolean }>(
+    `select datname as name, has_database_privilege(oid, 'connect') as open
+     from pg_database where datallowconn order by 1`,
+  )
+  return rows
+}
+
+async function readAll(
+  db: pg.Client,
+  catalog: readonly CatalogQuery[],
+  prefix: string,
+): Promise<Row[]> {
+  const all: Row[] = []
+  for (const { kind, sql } of catalog) {
+    const { rows } = await db.query<{ object: string; detail: string | null }>(sql)
+    for (const { object, detail } of rows) all.push([kind, prefix + object, detail ?? ''])
+  }
+  return all
+}
+
+/**
+ * What was added, removed or changed between two snapshots, whoever owns it, but for the login of `grant` and of
+ * other grants of ours that came or went meanwhile: those have their own orders and receipts.
+ */
+export function differenceOf(
+  before: Snapshot,
+  after: Snapshot,
+  grant: GrantId,
+): readonly Difference[] {
+  const [old, current] = [parsed(before), parsed(after)]
+  const found: Difference[] = []
+  for (const [key, row] of current) {
+    const was = old.get(key)
+    if (was === undefined) found.push(described('added', row))
+    else if (was[2] !== row[2]) found.push(described('changed', row))
+  }
+  for (const [key, row] of old) if (!current.has(key)) found.push(described('removed', row))
+  return found.filter(({ what, object }) => !isOwnTrace(what, object, roleOf(grant)))
+}
+
+function parsed(snapshot: Snapshot): Map<string, Row> {
+  const lines: readonly string[] = JSON.parse(snapshot)
+  return new Map(
+    lines.map((line) => {
+      const row: Row = JSON.parse(line)
+      return [JSON.stringify(row.slice(0, 2)), row]
+    }),
+  )
+}
+
+const described = (
+  change: 'added' | 'removed' | 'changed',
+  [kind, object, detail]: Row,
+): Difference => ({ what: `${kind}_${change}`, object: `${object} (${detail})` })
+
+/** The role itself with no power of its own, and its plain memberships: what applying makes. */
+function isOwnTrace(what: string, object: string, own: string): boolean {
+  if (what.startsWith('role_')) {
+    const [, role = '', detail = ''] = /^(\S+) \((.*)\)$/.exec(object) ?? []
+    return (role === own || grantOf(role) !== null) && !/[A-Z]{4}/.test(detail)
+  }
+  if (what.startsWith('membership_')) {
+    const [, group = '', member = '', detail = ''] =
+      /^(\S+) to (\S+) by \S+ \((.*)\)$/.exec(object) ?? []
+    if (grantOf(group) !== null) return detail === 'ADMIN inherit=false set=false'
+    return grantOf(member) !== null && !detail.includes('ADMIN')
+  }
+  return false
+}
