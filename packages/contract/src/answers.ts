@@ -99,6 +99,7 @@ export const reviewAnswer = z.strictObject({
 export type ReviewAnswer = z.infer<typeof reviewAnswer>
 
 export const incidentsAnswer = z.strictObject({ incidents: z.array(incident) })
+/** `next` is the `after` of the next page; null at the frontier. */
 export const entriesAnswer = z.strictObject({
   items: z.array(placed),
   next: count.nullable(),

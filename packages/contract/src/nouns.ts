@@ -15,6 +15,7 @@ import type {
   PrincipalId,
   Terms,
 } from '@halligan/core'
+import type { Entry } from '@halligan/ledger'
 import { z } from 'zod'
 
 /** A checked string or number under its core name. The only cast from the wire to a brand. */
@@ -125,7 +126,7 @@ export const incident: z.ZodType<Incident> = z.strictObject({
 })
 
 /** One line of the ledger. The fields of its kind stand beside the common ones. */
-export const entry = z
+export const entry: z.ZodType<Entry> = z
   .object({
     v: z.literal(1),
     id: digest,

@@ -102,7 +102,7 @@ export const pageQuery = z.strictObject({
 })
 
 export const entriesQuery = z.strictObject({
-  /** Entries with an index of at least this. */
+  /** Entries with an index above this. */
   after: decimal.exactOptional(),
   limit: decimal.pipe(z.int().min(1).max(500)).exactOptional(),
 })

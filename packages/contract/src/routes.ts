@@ -24,6 +24,7 @@ type Rest = Readonly<{
 
 type Made<
   Method extends 'GET' | 'POST',
+  By extends Auth,
   Path extends string,
   A extends z.ZodType,
   R extends Rest,
@@ -31,7 +32,7 @@ type Made<
   method: Method
   path: Path
   summary: string
-  auth: Auth
+  auth: By
   roles: readonly Role[]
   effect: 'reads' | 'enters'
   body: R extends { body: infer B extends z.ZodType } ? B : null
@@ -42,13 +43,18 @@ type Made<
 
 const made =
   <Method extends 'GET' | 'POST'>(method: Method, effect: 'reads' | 'enters') =>
-  <Path extends string, A extends z.ZodType, R extends Rest = Record<never, never>>(
-    auth: Auth,
+  <
+    By extends Auth,
+    Path extends string,
+    A extends z.ZodType,
+    R extends Rest = Record<never, never>,
+  >(
+    auth: By,
     path: Path,
     summary: string,
     response: A,
     rest?: R,
-  ): Made<Method, Path, A, R> => {
+  ): Made<Method, By, Path, A, R> => {
     const { body = null, query = null, media = json } = rest ?? ({} as Rest)
     const roles = rest?.roles ?? (auth === 'session' ? (['principal'] as const) : [])
     const whole = {
@@ -63,7 +69,7 @@ const made =
       response,
       media,
     }
-    return whole as unknown as Made<Method, Path, A, R>
+    return whole as unknown as Made<Method, By, Path, A, R>
   }
 
 const get = made('GET', 'reads')
@@ -253,6 +259,7 @@ const rosters = {
 type Acts = {
   readonly [V in Verb as `act_${V}`]: Made<
     'POST',
+    'act',
     `/v1/acts/${V}`,
     typeof answers.actAnswer,
     { body: V extends 'propose_policy' ? typeof proposePolicyRequest : typeof actRequest }

@@ -1,0 +1,162 @@
+/**
+ * What one enforcer is to make true, whole, every proof to one checkpoint (PROTOCOL 3.5). It is built without
+ * waiting for anything, so that the frontier cannot move between two proofs.
+ *
+ * @module
+ */
+import type { SyncAnswer, SyncStatement } from '@halligan/contract'
+import {
+  type Beacon,
+  type Envelope,
+  type Grant,
+  type Instant,
+  isIn,
+  isSettled,
+  openedPhases,
+  type ResealOrder,
+  type TargetState,
+} from '@halligan/core'
+import {
+  type Crypto,
+  payloadDigest,
+  payloadTypes,
+  readEnvelope,
+  type Signer,
+  sealEnvelope,
+} from '@halligan/ledger'
+import type { Journal, JournalLine } from '../journal.ts'
+import type { Log } from '../log.ts'
+import type { Placed, View, Writer } from '../store/port.ts'
+
+export type DesiredDeps = Readonly<{
+  crypto: Crypto
+  issuer: Signer
+  log: Log
+  journal: Pick<Journal, 'lines'>
+  writer: Pick<Writer, 'frontier'>
+  view(): View
+}>
+
+type Opening = SyncAnswer['opens'][number]
+type Reseal = SyncAnswer['reseals'][number]
+type End = SyncAnswer['ends'][number]
+
+/** A grant's orders for one target at one enforcer, with the entries that justify them. */
+type Story = Readonly<{ grant: Grant; target: TargetState; entries: readonly Placed[] }>
+
+/** The index of the newest order to open or reseal: the anchor must be past it before it is delivered. */
+export function newestOpening(deps: DesiredDeps, enforcer: string): number {
+  return storiesFor(deps, enforcer).reduce(
+    (newest, story) => Math.max(newest, ...openingsIn(story).map(({ index }) => index)),
+    -1,
+  )
+}
+
+/** `anchoredTo` is the highest index whose entry the anchor covers; no later order to open is in the answer. */
+export function desiredState(
+  deps: DesiredDeps,
+  { enforcer, estate, beaconNonce, checkpointSeen: seen }: SyncStatement,
+  anchoredTo: number,
+  now: Instant,
+): SyncAnswer {
+  const { head, checkpoint } = deps.writer.frontier()
+  const stories = storiesFor(deps, enforcer)
+  const beacon: Beacon = {
+    type: 'halligan/beacon/v1',
+    estate,
+    nonce: beaconNonce,
+    serverTime: now,
+    checkpoint,
+  }
+  const comparable = seen !== null && seen.origin === head.origin && seen.size <= head.size
+  return {
+    generation: head.size,
+    rosters: [...deps.view().rosters()],
+    checkpoint,
+    consistency: comparable ? [...deps.log.proveConsistency(seen.size, head.size)] : null,
+    beacon: sealEnvelope(payloadTypes.beacon, beacon, deps.issuer),
+    opens: stories.flatMap((story) => openings(deps, story, anchoredTo)),
+    ends: [...stories.flatMap((story) => ends(deps, story)), ...journalled(deps, enforcer)],
+    reseals: stories.flatMap((story) => reseals(deps, story, anchoredTo)),
+  }
+}
+
+function storiesFor(deps: DesiredDeps, enforcer: string): readonly Story[] {
+  const view = deps.view()
+  const below = deps.writer.frontier().head.size
+  return view.unsettledAt(enforcer).flatMap((grant) => {
+    if (!isIn(grant, ...openedPhases)) return []
+    const entries = view.entriesOf(`grant/${grant.id}`).filter(({ index }) => index < below)
+    return grant.targets
+      .filter((target) => target.enforcer === enforcer && !isSettled(target))
+      .map((target) => ({ grant, target, entries }))
+  })
+}
+
+const ordersIn = ({ target, entries }: Story, op: string): readonly Placed[] =>
+  entries.filter(
+    ({ entry }) =>
+      entry.kind === 'ordered' && entry.op === op && entry.target === target.target,
+  )
+
+const openingsIn = (story: Story): readonly Placed[] =>
+  story.grant.phase === 'active'
+    ? [...ordersIn(story, 'open'), ...ordersIn(story, 'reseal')]
+    : []
+
+function openings(deps: DesiredDeps, story: Story, anchoredTo: number): readonly Opening[] {
+  if (story.grant.phase !== 'active') return []
+  const of = (kind: string) => story.entries.filter(({ entry }) => entry.kind === kind)
+  const prove = ({ index }: Placed) => deps.log.proveEntry(index)
+  const [request] = of('requested')
+  const [decision] = of('activated')
+  if (request === undefined || decision === undefined) return []
+  return ordersIn(story, 'open')
+    .filter(({ index }) => index <= anchoredTo)
+    .map((order) => ({
+      order: prove(order),
+      decision: prove(decision),
+      request: prove(request),
+      approvals: of('approval_given').map(prove),
+    }))
+}
+
+/** The newest alone: a later key replaces an earlier one. */
+function reseals(deps: DesiredDeps, story: Story, anchoredTo: number): readonly Reseal[] {
+  if (story.grant.phase !== 'active') return []
+  const order = ordersIn(story, 'reseal').findLast(({ index }) => index <= anchoredTo)
+  if (order === undefined) return []
+  const signed = readEnvelope<ResealOrder>(payloadTypes.order, envelopeIn(order, 'order'))
+  const reveal = story.entries.find(
+    (placed) =>
+      placed.entry.kind === 'reveal_asked' &&
+      signed.ok &&
+      payloadDigest(deps.crypto, envelopeIn(placed, 'act')) ===
+        signed.value.value.revealAct,
+  )
+  if (reveal === undefined)
+    throw new Error(`corrupt ledger: ${order.index} answers no reveal`)
+  return [
+    { order: deps.log.proveEntry(order.index), reveal: deps.log.proveEntry(reveal.index) },
+  ]
+}
+
+const ends = (deps: DesiredDeps, story: Story): readonly End[] =>
+  ordersIn(story, 'end').map((placed) => ({
+    order: envelopeIn(placed, 'order'),
+    proof: deps.log.proveEntry(placed.index),
+  }))
+
+/** Orders to end that the log could not take: they need no proof (PROTOCOL 7). */
+function journalled({ journal }: DesiredDeps, enforcer: string): readonly End[] {
+  return journal.lines().flatMap((line) => {
+    const read = readEnvelope<JournalLine>(payloadTypes.journal, line)
+    if (!read.ok || read.value.value.item.kind !== 'order') return []
+    const { envelope } = read.value.value.item
+    const order = readEnvelope<{ enforcer: string }>(payloadTypes.order, envelope)
+    return order.ok && order.value.value.enforcer === enforcer ? [{ order: envelope }] : []
+  })
+}
+
+const envelopeIn = ({ entry }: Placed, name: 'order' | 'act'): Envelope =>
+  entry[name] as unknown as Envelope

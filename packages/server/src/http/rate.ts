@@ -1,0 +1,43 @@
+import type { Clock } from '../ports.ts'
+
+/** `burst` calls at once, and `perMinute` in the long run. */
+export type Rate = Readonly<{ burst: number; perMinute: number }>
+
+export interface RateCap {
+  /** Seconds to wait before the next call of `who`, or 0: the call is then counted. */
+  take(who: string): number
+}
+
+type Bucket = { tokens: number; at: number }
+
+const mostBuckets = 10_000
+
+/**
+ * A token bucket for each caller, so that one who floods delays nobody else (RQ-13). It runs on the boot
+ * clock: a wall clock that is set back locks nobody out.
+ */
+export function createRateCap(clock: Clock, { burst, perMinute }: Rate): RateCap {
+  const buckets = new Map<string, Bucket>()
+  const perMilli = perMinute / 60_000
+
+  const refilled = (bucket: Bucket | undefined, now: number): Bucket =>
+    bucket === undefined
+      ? { tokens: burst, at: now }
+      : { tokens: Math.min(burst, bucket.tokens + (now - bucket.at) * perMilli), at: now }
+
+  const forgetFull = (now: number): void => {
+    for (const [who, bucket] of buckets)
+      if (refilled(bucket, now).tokens >= burst) buckets.delete(who)
+  }
+
+  return {
+    take(who) {
+      const now = clock.bootMillis()
+      if (buckets.size >= mostBuckets) forgetFull(now)
+      const bucket = refilled(buckets.get(who), now)
+      const allowed = bucket.tokens >= 1
+      buckets.set(who, allowed ? { ...bucket, tokens: bucket.tokens - 1 } : bucket)
+      return allowed ? 0 : Math.ceil((1 - bucket.tokens) / perMilli / 1000)
+    },
+  }
+}
