@@ -31,7 +31,7 @@ import {
   text,
   whole,
 } from './shape.ts'
-import { readYaml } from './yaml-file.ts'
+import { linesOf, readYaml } from './yaml-file.ts'
 
 const kind = oneOf('human', 'service_account', 'api_key', 'agent')
 
@@ -81,6 +81,7 @@ export function readTrials(
 
 export type TrialResult = Readonly<{
   file: string
+  line: number
   name: string
   ok: boolean
   /** What was expected and what came instead; empty when the case holds. */
@@ -88,20 +89,28 @@ export type TrialResult = Readonly<{
 }>
 
 export const testBundle = (bundle: Bundle): readonly TrialResult[] =>
-  bundle.trials.flatMap(({ file, given, cases }) =>
-    cases.map((one) => {
-      const detail =
-        one.ask === undefined ? tryRoutes(bundle, given, one) : tryAsk(bundle, one)
-      return { file, name: one.name, ok: detail === '', detail }
-    }),
-  )
+  bundle.trials.flatMap(({ file, given, cases }) => {
+    const lines = linesOf(
+      bundle.files[file] ?? '',
+      cases.map((_, index) => ['cases', index]),
+    )
+    return cases.map((one, index) => {
+      const detail = tryCase(bundle, given, one)
+      return { file, line: lines[index] ?? 0, name: one.name, ok: detail === '', detail }
+    })
+  })
+
+function tryCase(bundle: Bundle, given: SomeFacts, one: Trial): string {
+  if ((one.open === undefined) === (one.ask === undefined))
+    return 'a case states either open or ask'
+  return one.ask === undefined ? tryRoutes(bundle, given, one) : tryAsk(bundle, one)
+}
 
 function tryRoutes(bundle: Bundle, given: SomeFacts, one: Trial): string {
-  if (one.open === undefined) return 'the case states neither open nor ask'
   const facts = factsOf(bundle.estate, merged(given, one.facts ?? {}))
   const ruling = bundle.rule(facts)
   const open = ruling.open.map(({ name }) => name).sort()
-  const expected = one.open.toSorted()
+  const expected = (one.open ?? []).toSorted()
   if (open.join() !== expected.join())
     return `open: ${list(open)}, not ${list(expected)}; ${reasonsOf(ruling.closed)}`
   const closed: Readonly<Record<string, readonly string[]>> = one.closed ?? {}

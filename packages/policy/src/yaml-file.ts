@@ -51,6 +51,15 @@ export function readYaml<T>(
   return value === undefined || problems.length > 0 ? refuse(problems) : ok(value)
 }
 
+/** The line of the key or item at each of `paths`, in a text that {@link readYaml} has taken. */
+export function linesOf(source: string, paths: readonly Path[]): readonly number[] {
+  const lines = new LineCounter()
+  const document = parsed(source, lines)
+  return paths.map((path) =>
+    document === null ? 0 : lines.linePos(offsetOf(document, path)).line,
+  )
+}
+
 /** Null when the text nests deeper than the parser's stack. */
 function parsed(source: string, lineCounter: LineCounter): Document | null {
   try {
