@@ -9,7 +9,7 @@ import type {
   PrincipalId,
   Result,
 } from '@halligan/core'
-import type { Entry, EntryDraft } from '@halligan/ledger'
+import type { Entry, EntryDraft, NodeReader } from '@halligan/ledger'
 
 /** An entry and its place in the log. */
 export type Placed = Readonly<{ index: number; entry: Entry }>
@@ -117,6 +117,58 @@ export interface Tx extends View {
   ): void
   /** Use-counters that PROTOCOL 4 caps and summarises. */
   countRefusal(code: string, at: Instant): void
+  /** Takes one of `limit` refusal entries that `subject` has in this minute. False when none is left. */
+  takeRefusalEntry(subject: string, at: Instant, limit: number): boolean
+  /** What was counted and not yet summarised; counting begins anew. Null when nothing was. */
+  takeRefusalCounts(): Readonly<{ from: Instant; counts: Record<string, number> }> | null
+}
+
+/** A command's first durable result, as JSON text. */
+export type StoredResult = Readonly<{ size: number; result: string }>
+
+/** One transaction of the writer, made of commands that cannot harm each other. */
+export interface Batch {
+  /**
+   * Runs one command under its own savepoint: whatever it changed is taken back when it refuses or throws.
+   * Throws {@link StorageFailed} when the whole transaction is lost.
+   */
+  attempt<R extends { readonly ok: boolean }>(run: (tx: Tx) => R): R
+  resultOf(key: Digest): StoredResult | null
+  keepResult(key: Digest, result: string): void
+}
+
+/**
+ * Where the log and its projections live. Synchronous: nothing else runs between BEGIN and COMMIT.
+ * `store.contract.ts` is what every store must pass.
+ */
+export interface Store {
+  view(): View
+  /**
+   * One durable transaction; with it are stored the entries, their leaf hashes and the head (size, root).
+   * Throws {@link StorageFailed} when it is not known whether the transaction is durable: the store must then
+   * be reopened before anything else is believed (THREATS M3).
+   */
+  transact<T>(now: Instant, work: (batch: Batch) => T): T
+  resultOf(key: Digest): StoredResult | null
+  /** Complete subtrees of the Merkle tree (RFC 6962), for proofs. */
+  node: NodeReader
+  /** Instant of the last entry. The log's time never runs backwards (TM-07). */
+  lastAt(): Instant
+  /** Whether the files under the open store are still the ones that were opened (S-13). */
+  inPlace(): boolean
+  /** After a failure: closes, opens again, and makes what is found durable. Throws if that fails. */
+  reopen(): void
+  close(): void
+}
+
+/** The disk, not the command: nothing is known of the transaction until the store is reopened. */
+export class StorageFailed extends Error {
+  override readonly name = 'StorageFailed'
+}
+
+/** What is stored contradicts what was signed or hashed. */
+export class CorruptLog extends Error {
+  override readonly name = 'CorruptLog'
 }
 
 /**
@@ -127,14 +179,29 @@ export interface Tx extends View {
 export type Command<T, E extends { readonly code: string }> = Readonly<{
   name: string
   key: Digest | null
+  /** Ends or records an end: runs in SAFE MODE too, unless the log itself is contradicted (INV-18). */
+  ending?: boolean
+  /** Where the log is contradicted, this goes to the journal in place of the log (PROTOCOL 7). */
+  journal?: JournalItem
+  /** Codes that say "try again": such a refusal takes no key. */
+  transient?: readonly E['code'][]
   run(tx: Tx, now: Instant): Result<T, E>
   onRefusal?(tx: Tx, refusal: E, now: Instant): void
+}>
+
+/** A statement whose effect must not wait for the log: an act that ends, an order to end, a receipt. */
+export type JournalItem = Readonly<{
+  kind: 'act' | 'order' | 'receipt'
+  envelope: Envelope
 }>
 
 export type WriterRefusal = Readonly<
   | { code: 'outcome_unknown' }
   | { code: 'safe_mode'; causes: readonly string[] }
   | { code: 'clock_unsafe' }
+  /** In the journal, durably, and not in the log: the end may proceed. */
+  | { code: 'journalled'; seq: number }
+  | { code: 'entry_too_large'; bytes: number; limit: number }
 >
 
 /**
@@ -149,4 +216,9 @@ export interface Writer {
   frontier(): Readonly<{ head: Head; checkpoint: string }>
   /** Calls back after each move of the frontier. Returns how to stop. */
   onFrontier(listener: (size: number) => void): () => void
+  /**
+   * Resolves once the local anchor is fsynced past entry `index`: before that, no order in it may be
+   * delivered (PROTOCOL 7). Rejects while the anchor is unreachable.
+   */
+  anchored(index: number): Promise<void>
 }

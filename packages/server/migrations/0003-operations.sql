@@ -1,0 +1,64 @@
+-- What the log does not say: documents it names by digest, and the state of work in hand.
+CREATE TABLE blobs (
+  commitment TEXT PRIMARY KEY,
+  salt TEXT NOT NULL,
+  text TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE bundles (
+  digest TEXT PRIMARY KEY,
+  files TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE rosters (
+  digest TEXT PRIMARY KEY,
+  envelope TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE nonces (
+  nonce TEXT PRIMARY KEY,
+  expires INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- The first durable result of a command, under the digest of the act that asked for it (INV-22).
+CREATE TABLE results (
+  key TEXT PRIMARY KEY,
+  size INTEGER NOT NULL,
+  result TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE notices (
+  id TEXT PRIMARY KEY,
+  at INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  grant_id TEXT,
+  payload TEXT NOT NULL,
+  delivered_at INTEGER,
+  attempts INTEGER NOT NULL DEFAULT 0,
+  retry_at INTEGER
+) STRICT;
+CREATE INDEX notices_waiting ON notices (retry_at) WHERE delivered_at IS NULL;
+CREATE INDEX notices_grant ON notices (grant_id);
+
+CREATE TABLE sealed (
+  grant_id TEXT NOT NULL,
+  target TEXT NOT NULL,
+  reveal_id TEXT NOT NULL,
+  jwe TEXT NOT NULL,
+  receipt TEXT NOT NULL,
+  PRIMARY KEY (grant_id, target)
+) STRICT, WITHOUT ROWID;
+
+-- Refusals that got no entry of their own, until a summary entry says how many.
+CREATE TABLE refusal_counts (
+  code TEXT PRIMARY KEY,
+  first_at INTEGER NOT NULL,
+  count INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Refusal entries per principal in the current minute.
+CREATE TABLE refusal_quota (
+  subject TEXT PRIMARY KEY,
+  minute INTEGER NOT NULL,
+  entries INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

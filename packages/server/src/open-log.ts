@@ -1,0 +1,103 @@
+/**
+ * The log of one server, opened: store, anchor, journal and writer, checked against each other before the
+ * first answer. A check that fails opens it all the same, in SAFE MODE, because ending must go on.
+ *
+ * @module
+ */
+import { join } from 'node:path'
+import { type Crypto, type Signer, signCheckpoint, vkeyOf } from '@halligan/ledger'
+import { type Anchor, createAnchor, readAnchor, replaceFile } from './anchor.ts'
+import { type Journal, openJournal } from './journal.ts'
+import { createLog, type Log } from './log.ts'
+import type { Clock, Scheduler } from './ports.ts'
+import { createSafeMode, type SafeMode } from './safe-mode.ts'
+import { createSteadyClock, type SteadyClock } from './steady-clock.ts'
+import { checkPrivate } from './store/database.ts'
+import { openStore, type SqliteStore } from './store/sqlite.ts'
+import { createWriter, type RunningWriter } from './writer.ts'
+
+export type LogOptions = Readonly<{
+  /** Mode 0700. Holds `halligan.db` and `journal.jsonl`. */
+  folder: string
+  /** A file outside the folder, so that a copy of the folder is not a copy of both. */
+  anchorPath: string
+  /** Of the roster's current log. */
+  origin: string
+  signer: Signer
+  crypto: Crypto
+  clock: Clock
+  scheduler: Scheduler
+}>
+
+export interface RunningLog extends Log {
+  readonly store: SqliteStore
+  readonly writer: RunningWriter
+  readonly safeMode: SafeMode
+  readonly journal: Journal
+  /** The log's time. Use cases read this one, not the wall clock. */
+  readonly clock: SteadyClock
+  close(): Promise<void>
+}
+
+export const databaseFile = 'halligan.db'
+export const journalFile = 'journal.jsonl'
+
+/**
+ * Throws when the folder is readable to others (CF-05), when another process has it or its anchor (S-11), and
+ * when its schema is newer than this program (K-17).
+ */
+export async function openLog(options: LogOptions): Promise<RunningLog> {
+  const { folder, origin, signer, crypto, scheduler } = options
+  const path = join(folder, databaseFile)
+  checkPrivate(folder, [path, `${path}-wal`, join(folder, journalFile)])
+  const safeMode = createSafeMode()
+  const store = openStore({ path, crypto, origin })
+  const clock = createSteadyClock(options.clock, store.lastAt())
+  const anchor = await openAnchor(options, store, safeMode)
+  const journal = openJournal({ path: join(folder, journalFile), origin, crypto, signer })
+  const parts = { store, clock, scheduler, crypto, signer, anchor, journal, safeMode }
+  const writer = createWriter(parts)
+  const stopChecks = everySecond(scheduler, () => writer.check())
+  return {
+    ...createLog(crypto, store, writer),
+    store,
+    writer,
+    safeMode,
+    journal,
+    clock,
+    async close() {
+      stopChecks()
+      writer.close()
+      await anchor.close()
+      journal.close()
+      store.close()
+    },
+  }
+}
+
+async function openAnchor(
+  options: LogOptions,
+  store: SqliteStore,
+  safeMode: SafeMode,
+): Promise<Anchor> {
+  const { anchorPath, origin, signer, crypto, scheduler } = options
+  const head = store.view().head()
+  if (head.size === 0) {
+    const note = signCheckpoint(crypto, head, signer)
+    await replaceFile(anchorPath, note)
+  }
+  const vkey = vkeyOf(crypto, origin, signer.publicKey)
+  const read = readAnchor(crypto, anchorPath, vkey)
+  const found = read.kind === 'found' ? read.note : ''
+  const size = read.kind === 'found' ? read.checkpoint.size : 0
+  return createAnchor({ path: anchorPath, found, size, scheduler, safeMode })
+}
+
+function everySecond(scheduler: Scheduler, run: () => void): () => void {
+  let cancel = scheduler.after(1000, again)
+  function again(): void {
+    cancel = scheduler.after(1000, again)
+    run()
+  }
+  return () => cancel()
+}

@@ -1,0 +1,95 @@
+import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
+import type { Grant, PrincipalId } from '@halligan/core'
+import type { DueWork, GrantFilter, Page, View } from './port.ts'
+
+type GrantReads = Pick<
+  View,
+  'grant' | 'grants' | 'unsettledAt' | 'uses' | 'reviewsOf' | 'due' | 'nextDue'
+>
+
+/** Grants, and the work and counts that follow from them. */
+export function readGrants(db: DatabaseSync): GrantReads {
+  const one = db.prepare('SELECT state FROM grants WHERE id = ?')
+  const unsettled = db.prepare(`
+    SELECT state FROM grants WHERE id IN
+      (SELECT grant_id FROM open_targets WHERE enforcer = ?) ORDER BY asked_idx`)
+  const usesOf = db.prepare(`
+    SELECT count(*) AS n FROM grants
+    WHERE activated_at >= ?1 AND drill = 0
+      AND (?2 IS NULL OR entitlement = ?2) AND (?3 IS NULL OR requester = ?3)`)
+  const reviews = db.prepare(`
+    SELECT coalesce(sum(review_open), 0) AS open,
+      coalesce(sum(review_open AND review_overdue), 0) AS overdue
+    FROM grants WHERE requester = ?`)
+  const dueNow = db.prepare(
+    `${dueWork} SELECT * FROM work WHERE at <= ? ORDER BY at LIMIT ?`,
+  )
+  const nextDue = db.prepare(`${dueWork} SELECT min(at) AS at FROM work`)
+
+  return {
+    grant: (id) => grantIn(one.get(id)),
+    grants: (filter, after, limit) => pageOfGrants(db, filter, after, limit),
+    unsettledAt: (enforcer) => unsettled.all(enforcer).map(mustBeGrant),
+    uses({ entitlement, person }, since) {
+      const row = usesOf.get(since, entitlement ?? null, person ?? null)
+      return Number(row?.n)
+    },
+    reviewsOf(person: PrincipalId) {
+      const row = reviews.get(person)
+      return { open: Number(row?.open), overdue: Number(row?.overdue) }
+    },
+    due: (now, limit) => dueNow.all(now, limit) as unknown as DueWork[],
+    nextDue: () => (nextDue.get()?.at ?? null) as ReturnType<View['nextDue']>,
+  }
+}
+
+/** Refusals are summarised at most once a minute (PROTOCOL 4). */
+const dueWork = `
+  WITH work AS (
+    SELECT at, kind, subject FROM due
+    UNION ALL
+    SELECT retry_at, 'notify', id FROM notices WHERE delivered_at IS NULL
+    UNION ALL
+    SELECT min(first_at) + 60000, 'refusal_summary', 'log' FROM refusal_counts
+      HAVING count(*) > 0
+  )`
+
+/** Newest first. The cursor is the index at which the last grant of the page was asked for. */
+function pageOfGrants(
+  db: DatabaseSync,
+  filter: GrantFilter,
+  after: string | null,
+  limit: number,
+): Page<Grant> {
+  const { where, values } = conditions(filter, after)
+  const rows = db
+    .prepare(`SELECT asked_idx, state FROM grants ${where} ORDER BY asked_idx DESC LIMIT ?`)
+    .all(...values, limit + 1)
+  const page = rows.slice(0, limit)
+  const next = rows.length > limit ? String(page.at(-1)?.asked_idx) : null
+  return { items: page.map(mustBeGrant), next }
+}
+
+function conditions(filter: GrantFilter, after: string | null) {
+  const { requester, phases, entitlement, system, reviewOpen } = filter
+  const all: [string, SQLInputValue[]][] = []
+  if (after !== null) all.push(['asked_idx < ?', [Number(after)]])
+  if (requester !== undefined) all.push(['requester = ?', [requester]])
+  if (entitlement !== undefined) all.push(['entitlement = ?', [entitlement]])
+  if (system !== undefined) all.push(['system = ?', [system]])
+  if (reviewOpen !== undefined) all.push(['review_open = ?', [Number(reviewOpen)]])
+  if (phases !== undefined)
+    all.push([`phase IN (${phases.map(() => '?').join(', ')})`, [...phases]])
+  const where = all.map(([text]) => text).join(' AND ')
+  return {
+    where: where === '' ? '' : `WHERE ${where}`,
+    values: all.flatMap(([, values]) => values),
+  }
+}
+
+type Row = Readonly<Record<string, unknown>> | undefined
+
+const grantIn = (row: Row): Grant | null =>
+  row === undefined ? null : (JSON.parse(String(row.state)) as Grant)
+
+const mustBeGrant = (row: Row): Grant => JSON.parse(String(row?.state)) as Grant

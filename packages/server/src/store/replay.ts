@@ -1,0 +1,50 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { type Crypto, type Entry, parseCanonical } from '@halligan/ledger'
+import { inMemory, openDatabase } from './database.ts'
+import { migrate } from './migrate.ts'
+import { createProjector, projectionTables } from './project.ts'
+
+/** Where a projection is not what its entries make of it. */
+export type Difference = Readonly<{ table: string; stored: string; replayed: string }>
+
+/** The first difference between the tables of `db` and a replay of its entries; null when there is none. */
+export function compareWithReplay(db: DatabaseSync, crypto: Crypto): Difference | null {
+  const fresh = openDatabase(inMemory)
+  try {
+    migrate(fresh)
+    const project = createProjector(fresh, crypto)
+    fresh.exec('BEGIN')
+    for (const row of db.prepare('SELECT idx, bytes FROM entries ORDER BY idx').iterate())
+      project(Number(row.idx), entryIn(row.bytes as Uint8Array))
+    fresh.exec('COMMIT')
+    return firstDifference(db, fresh)
+  } finally {
+    fresh.close()
+  }
+}
+
+function firstDifference(db: DatabaseSync, fresh: DatabaseSync): Difference | null {
+  for (const table of projectionTables) {
+    const [stored, replayed] = [rowsOf(db, table), rowsOf(fresh, table)]
+    for (;;) {
+      const [left, right] = [stored.next(), replayed.next()]
+      if (left.done === true && right.done === true) break
+      const [a, b] = [
+        JSON.stringify(left.value ?? null),
+        JSON.stringify(right.value ?? null),
+      ]
+      if (a !== b) return { table, stored: a, replayed: b }
+    }
+  }
+  return null
+}
+
+/** The first column of every table is the first of its key, and the second settles what it leaves open. */
+const rowsOf = (db: DatabaseSync, table: string) =>
+  db.prepare(`SELECT * FROM ${table} ORDER BY 1, 2`).iterate()[Symbol.iterator]()
+
+function entryIn(bytes: Uint8Array): Entry {
+  const parsed = parseCanonical(bytes)
+  if (!parsed.ok) throw new Error(`corrupt ledger: ${parsed.error.reason}`)
+  return parsed.value as Entry
+}

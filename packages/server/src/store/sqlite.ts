@@ -1,0 +1,164 @@
+/**
+ * The store in one SQLite file, through `node:sqlite`. Prepared statements, no query builder: inside the
+ * writer's synchronous batch a statement is bound and stepped, and that is all that happens to it.
+ *
+ * @module
+ */
+import type { DatabaseSync } from 'node:sqlite'
+import type { Digest, Instant } from '@halligan/core'
+import type { Crypto } from '@halligan/ledger'
+import {
+  checkpointWal,
+  inMemory,
+  isStorageFailure,
+  openDatabase,
+  watchInode,
+} from './database.ts'
+import { type LogTable, openLogTable } from './log-table.ts'
+import { migrate } from './migrate.ts'
+import {
+  type Batch,
+  StorageFailed,
+  type Store,
+  type StoredResult,
+  type Tx,
+  type View,
+} from './port.ts'
+import { createProjector } from './project.ts'
+import { createView } from './view.ts'
+import { createTx } from './write.ts'
+
+export type StoreOptions = Readonly<{
+  /** File of the database, or `:memory:`. */
+  path: string
+  crypto: Crypto
+  /** Of the log, when the file is new. A file that exists keeps its own. */
+  origin: string
+}>
+
+/** What `replay` and the start-up checks need beyond the port. */
+export interface SqliteStore extends Store {
+  database(): DatabaseSync
+  readonly path: string
+  readonly crypto: Crypto
+}
+
+/**
+ * Opens, and makes durable what a killed process left in the WAL. Throws {@link StorageFailed} when another
+ * process holds the file, and a plain error when its schema is newer than this program.
+ */
+export function openStore(options: StoreOptions): SqliteStore {
+  let session = openSession(options)
+  return {
+    path: options.path,
+    crypto: options.crypto,
+    database: () => session.db,
+    view: () => session.view,
+    node: (level, index) => session.log.node(level, index),
+    lastAt: () => session.log.tail().at,
+    resultOf: (key) => session.batch.resultOf(key),
+    inPlace: () => session.inPlace(),
+    transact: (now, work) => session.transact(now, work),
+    reopen() {
+      closeQuietly(session.db)
+      session = openSession(options)
+    },
+    close: () => session.db.close(),
+  }
+}
+
+type Session = Readonly<{
+  db: DatabaseSync
+  log: LogTable
+  view: View
+  batch: Batch
+  inPlace(): boolean
+  transact<T>(now: Instant, work: (batch: Batch) => T): T
+}>
+
+function openSession({ path, crypto, origin }: StoreOptions): Session {
+  const db = openDatabase(path)
+  try {
+    migrate(db)
+    if (path !== inMemory) checkpointWal(db)
+    const inPlace = watchInode(path)
+    const log = openLogTable(db, crypto, origin)
+    const view = createView(db, log)
+    let now = 0 as Instant
+    const project = createProjector(db, crypto)
+    const tx = createTx(db, crypto, { log, view, project }, () => now)
+    const batch = createBatch(db, log, tx)
+    const transact: Session['transact'] = (at, work) => {
+      now = at
+      return inTransaction(db, log, () => work(batch))
+    }
+    return { db, log, view, batch, inPlace, transact }
+  } catch (error) {
+    closeQuietly(db)
+    throw error
+  }
+}
+
+function inTransaction<T>(db: DatabaseSync, log: LogTable, work: () => T): T {
+  const before = log.tail()
+  try {
+    db.exec('BEGIN IMMEDIATE')
+    const result = work()
+    log.storeHead()
+    db.exec('COMMIT')
+    return result
+  } catch (cause) {
+    log.rewind(before)
+    if (!(cause instanceof StorageFailed) && !isStorageFailure(cause) && db.isTransaction) {
+      db.exec('ROLLBACK')
+      throw cause
+    }
+    throw new StorageFailed('the outcome of a transaction is not known', { cause })
+  }
+}
+
+function createBatch(db: DatabaseSync, log: LogTable, tx: Tx): Batch {
+  const savepoint = db.prepare('SAVEPOINT command')
+  const release = db.prepare('RELEASE command')
+  const rollback = db.prepare('ROLLBACK TO command')
+  const result = db.prepare('SELECT size, result FROM results WHERE key = ?')
+  const keep = db.prepare('INSERT INTO results VALUES (?, ?, ?)')
+
+  const takeBack = (tail: ReturnType<LogTable['tail']>) => {
+    rollback.run()
+    release.run()
+    log.rewind(tail)
+  }
+
+  return {
+    attempt(run) {
+      const tail = log.tail()
+      savepoint.run()
+      try {
+        const outcome = run(tx)
+        if (outcome.ok) release.run()
+        else takeBack(tail)
+        return outcome
+      } catch (cause) {
+        // SQLite takes back the whole transaction by itself after a full disk and the like.
+        if (isStorageFailure(cause) || !db.isTransaction)
+          throw new StorageFailed('a transaction was lost', { cause })
+        takeBack(tail)
+        throw cause
+      }
+    },
+    resultOf: (key: Digest) => (result.get(key) ?? null) as StoredResult | null,
+    keepResult(key, text) {
+      keep.run(key, log.tail().size, text)
+    },
+  }
+}
+
+/** A connection that failed may fail to close, and nothing hangs on that: it is thrown away. */
+function closeQuietly(db: DatabaseSync): void {
+  try {
+    db.close()
+  } catch (error) {
+    if (!(error instanceof Error)) throw error
+  }
+}
