@@ -1,0 +1,53 @@
+/** Work waiting for one target. Targets never wait for each other (INV-25). */
+export type Lane = Readonly<{
+  /** Urgent work (ending) goes before everything that has not begun. Never two jobs of one key at once. */
+  run(key: string, urgent: boolean, job: () => Promise<void>): void
+  busyWith(key: string): boolean
+  /** Resolves once nothing waits or runs. */
+  idle(): Promise<void>
+}>
+
+type Job = Readonly<{ key: string; run: () => Promise<void> }>
+
+/** `width` jobs of different keys run at once. `onBroken` hears of a job that threw: a broken promise. */
+export function createLane(width: number, onBroken: (error: unknown) => void): Lane {
+  const urgent: Job[] = []
+  const patient: Job[] = []
+  const taken = new Set<string>()
+  let running = 0
+  let waiters: (() => void)[] = []
+
+  const settle = () => {
+    if (taken.size > 0) return
+    for (const wake of waiters) wake()
+    waiters = []
+  }
+  const drain = () => {
+    while (running < width) {
+      const job = urgent.shift() ?? patient.shift()
+      if (job === undefined) return settle()
+      running++
+      void job
+        .run()
+        .catch(onBroken)
+        .finally(() => {
+          running--
+          taken.delete(job.key)
+          drain()
+        })
+    }
+  }
+  return {
+    run(key, isUrgent, run) {
+      if (taken.has(key)) return
+      taken.add(key)
+      ;(isUrgent ? urgent : patient).push({ key, run })
+      drain()
+    },
+    busyWith: (key) => taken.has(key),
+    idle: () =>
+      taken.size === 0
+        ? Promise.resolve()
+        : new Promise((resolve) => waiters.push(resolve)),
+  }
+}

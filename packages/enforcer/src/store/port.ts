@@ -1,0 +1,64 @@
+import type { Digest, Envelope, GrantId, Instant } from '@halligan/core'
+import type { Delivery } from '../ports.ts'
+import type { Hold } from '../state.ts'
+
+export type Head = Readonly<{ origin: string; size: number; root: string }>
+
+/** The highest that was ever accepted of each, so that nothing older is believed again (INV-15). */
+export type TrustSeen = Readonly<{
+  /** From the pinned genesis or version upward, in order; empty until enrolled. */
+  rosters: readonly Envelope[]
+  checkpoint: Head | null
+}>
+
+export type Outgoing = Readonly<{ seq: number; digest: Digest; delivery: Delivery }>
+
+/**
+ * The enforcer's own memory. Synchronous, and durable when a call returns: what is written is on disk before any effect
+ * that rests on it. A `Books` belongs to one process; a second that opens the same one is refused with `StateTaken`.
+ */
+export interface Books {
+  /** All of `work` or nothing of it. Nested calls join the outer one. */
+  atomically<T>(work: () => T): T
+  /** `none` for what was never heard of. */
+  hold(grant: GrantId, target: string): Hold
+  /** Every hold that still has something to do: all but refused, and absent and cleaned. */
+  unfinished(): readonly Hold[]
+  keepHold(hold: Hold): void
+  /** The highest order index let through for this account or role, or null. */
+  fence(overlapKey: string): number | null
+  /** Never lowers. */
+  raiseFence(overlapKey: string, index: number): void
+  highestWall(): Instant
+  keepHighestWall(wall: Instant): void
+  trust(): TrustSeen
+  keepTrust(trust: TrustSeen): void
+  generation(): number
+  keepGeneration(generation: number): void
+  /** The last receipt ever appended, acknowledged or not: the next one chains to it. */
+  lastReceipt(): Readonly<{ seq: number; digest: Digest }> | null
+  appendReceipt(outgoing: Outgoing): void
+  /** Oldest first. */
+  outgoing(limit: number): readonly Outgoing[]
+  /** Only against an inclusion proof. */
+  forgetReceipt(seq: number): void
+  /** Whether this very order was refused before: a snapshot repeats it. */
+  wasRefused(order: Digest): boolean
+  noteRefused(order: Digest): void
+  /** What is reported as drift now, so that a standing fact is told once. */
+  drifts(target: string): readonly string[]
+  keepDrifts(target: string, drifts: readonly string[]): void
+  shelf: SecretShelf
+  close(): void
+}
+
+/** A connector's own secrets per grant, encrypted at rest, dropped at absence (e.g. a probe password). */
+export interface SecretShelf {
+  put(grant: GrantId, target: string, secret: string): void
+  get(grant: GrantId, target: string): string | null
+  drop(grant: GrantId, target: string): void
+}
+
+export class StateTaken extends Error {
+  override readonly name = 'StateTaken'
+}
