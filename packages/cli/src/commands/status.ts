@@ -1,0 +1,145 @@
+import { type Grant, isSettled } from '@halligan/core'
+import type { ReadGrant } from '@halligan/sdk'
+import { Command } from 'commander'
+import { act, type Common, type Outcome, type Run, shown } from '../command.ts'
+import { type Desk, namedGrant, openDesk } from '../desk.ts'
+import { clockTime, fromNow } from '../display/duration.ts'
+import { termsText } from '../display/statement.ts'
+import { list, table } from '../display/table.ts'
+import { visible } from '../display/visible.ts'
+
+type Options = Readonly<{ phase?: string; requester?: string; limit: string }> & Common
+
+export const statusCommand = (run: Run): Command =>
+  new Command('status')
+    .description('the estate and its grants, or one grant whole')
+    .argument('[grant]', 'one grant, with its terms, targets and history')
+    .option('--phase <phases>', 'only these, e.g. pending,active')
+    .option('--requester <id>', 'only of this requester')
+    .option('--limit <n>', 'at most so many', '20')
+    .action(
+      act<Options>(run, async (options, [id]) => {
+        const desk = await openDesk(run.machine)
+        if (!desk.ok) return desk
+        return id === undefined
+          ? estateStatus(desk.value, options)
+          : grantStatus(desk.value, id)
+      }),
+    )
+
+async function estateStatus(
+  { client, machine }: Desk,
+  { phase, requester, limit }: Options,
+): Promise<Outcome> {
+  const status = await client.call('status')
+  if (!status.ok) return status
+  const grants = await client.call('grants', { query: { phase, requester, limit } })
+  if (!grants.ok) return grants
+  const { estate, size, rosterVersion, bundleDigest, safeMode, reviews } = status.value
+  const head = list([
+    ['estate', visible(estate)],
+    ['ledger', `${size} entries`],
+    ['roster', `version ${rosterVersion}`],
+    ['policy', bundleDigest ?? 'none in force'],
+    ['reviews', `${reviews.open} open, ${reviews.overdue} overdue`],
+    ...(safeMode.length === 0
+      ? []
+      : [['SAFE MODE', safeMode.map(visible).join(', ')] as const]),
+  ])
+  const rows = grants.value.items.map((grant) => grantRow(grant, machine.now()))
+  const below = table(['GRANT', 'PHASE', 'REQUESTER', 'ENTITLEMENT', 'INCIDENT', ''], rows)
+  return shown(
+    { ...status.value, items: grants.value.items },
+    rows.length === 0 ? head : `${head}\n\n${below}`,
+  )
+}
+
+const grantRow = (grant: Grant, now: number): readonly string[] => [
+  visible(grant.id),
+  grant.phase,
+  visible(grant.terms.requester),
+  visible(grant.terms.entitlement),
+  visible(grant.terms.incident),
+  [grant.drill ? 'DRILL' : '', countdown(grant, now)].filter(Boolean).join(' '),
+]
+
+/** The clock that matters in this phase. */
+export function countdown(grant: Grant, now: number): string {
+  if ('until' in grant) return `lapses ${fromNow(grant.until, now)}`
+  if (grant.phase === 'active') return `ends ${fromNow(grant.notAfter, now)}`
+  if (grant.phase === 'closed') return grant.finding
+  if (!('targets' in grant)) return ''
+  const open = grant.targets.filter((target) => !isSettled(target))
+  if (open.length > 0)
+    return `still ending at ${open.map(({ target }) => target).join(', ')}`
+  return `review due ${fromNow(grant.review.due, now)}`
+}
+
+async function grantStatus(desk: Desk, id: string): Promise<Outcome> {
+  const read = await namedGrant(desk, id)
+  if (!read.ok) return read
+  const { grant, entries, notices } = read.value
+  const text = [grantText(read.value, desk.machine.now()), historyOf(read.value)].join(
+    '\n\n',
+  )
+  return shown({ grant, entries, notices }, text, nextStep(grant))
+}
+
+export function grantText({ grant, texts }: ReadGrant, now: number): string {
+  const rows: [string, string][] = [
+    ['phase', [grant.phase, countdown(grant, now)].filter(Boolean).join(', ')],
+    ['terms', grant.termsDigest],
+  ]
+  if (grant.drill) rows.unshift(['DRILL', 'a rehearsal, marked so in the ledger'])
+  if ('approvers' in grant)
+    rows.push(['approved by', grant.approvers.join(', ') || 'nobody'])
+  if ('targets' in grant)
+    for (const { target, phase, overdue, attested, exposure } of grant.targets)
+      rows.push([
+        'target',
+        [target, phase, overdue && 'OVERDUE', attested && 'attested by two', exposure]
+          .filter(Boolean)
+          .join(', '),
+      ])
+  return `${list(rows)}\n${termsText(grant.terms, texts)}`
+}
+
+const historyOf = ({ entries }: ReadGrant): string =>
+  table(
+    ['ENTRY', 'AT', 'WHAT', 'BY'],
+    entries.map(({ index, entry }) => [
+      String(index),
+      clockTime(entry.at),
+      visible(describe(entry)),
+      visible(entry.actor),
+    ]),
+  )
+
+export function describe(entry: Readonly<Record<string, unknown>>): string {
+  const { kind, report, target, op, finding, cause } = entry
+  const about = [
+    op,
+    (report as { kind?: string } | undefined)?.kind,
+    target,
+    cause,
+    finding,
+  ]
+  return [kind, ...about.filter((part) => typeof part === 'string')].join(' ')
+}
+
+function nextStep({ id, phase }: Grant): string {
+  switch (phase) {
+    case 'pending':
+      return `Next, an approver: halligan approve ${id}`
+    case 'approved':
+      return `Next, the requester: halligan activate ${id}`
+    case 'active':
+      return `Next: halligan connect ${id}, or halligan return ${id}`
+    case 'under_review':
+      return `Next, a reviewer: halligan review show ${id}`
+    case 'closed':
+      return `Next: halligan case export ${id}`
+    default:
+      return ''
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * Using a PostgreSQL credential without letting it show: it travels in the environment of psql, or in a file of mode
+ * 0600, never on a command line, and no shell ever reads it (WB-19).
+ *
+ * @module
+ */
+import { spawn } from 'node:child_process'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { ok, type Result } from '@halligan/core'
+import { visible } from './display/visible.ts'
+import { writePrivately } from './key-file.ts'
+import { type CliRefusal, failed } from './refusal.ts'
+
+export type DatabaseLogin = Readonly<{
+  host: string
+  port: string
+  database: string
+  user: string
+  password: string
+}>
+
+const plain = /^[A-Za-z0-9._:/+=~-]{1,255}$/
+
+/** The credential as a PostgreSQL login. Anything that a file or program could misread is refused. */
+export function databaseLogin(
+  credential: Readonly<Record<string, string>>,
+): Result<DatabaseLogin, CliRefusal> {
+  const { host = '', port = '', database = '', user = '', password = '' } = credential
+  const login = { host, port, database, user, password }
+  const odd = Object.entries(login).find(([, value]) => !plain.test(value))
+  return odd === undefined
+    ? ok(login)
+    : failed(
+        'not_a_database_login',
+        `the credential has no usable ${visible(odd[0])}`,
+        'halligan connect GRANT --show',
+      )
+}
+
+/** libpq's own names for it. */
+export const environmentOf = (login: DatabaseLogin): Readonly<Record<string, string>> => ({
+  PGHOST: login.host,
+  PGPORT: login.port,
+  PGDATABASE: login.database,
+  PGUSER: login.user,
+  PGPASSWORD: login.password,
+  PGAPPNAME: 'halligan',
+})
+
+/** psql's exit code, or null when there is no psql on this machine. */
+export function openPsql(
+  login: DatabaseLogin,
+  args: readonly string[],
+): Promise<number | null> {
+  const env = { ...process.env, ...environmentOf(login) }
+  const psql = spawn('psql', args, { env, stdio: 'inherit', shell: false })
+  return new Promise((resolve, reject) => {
+    psql.once('error', (error: NodeJS.ErrnoException) =>
+      error.code === 'ENOENT' ? resolve(null) : reject(error),
+    )
+    psql.once('exit', (code) => resolve(code ?? 1))
+  })
+}
+
+/** `NAME=value` lines, one a variable of libpq; values hold nothing that needs quoting. */
+export async function writeLoginFile(
+  folder: string,
+  name: string,
+  login: DatabaseLogin,
+): Promise<string> {
+  const logins = join(folder, 'logins')
+  await mkdir(logins, { recursive: true, mode: 0o700 })
+  const file = join(logins, `${name}.env`)
+  const lines = Object.entries(environmentOf(login)).map(
+    ([variable, value]) => `export ${variable}=${value}`,
+  )
+  await writePrivately(file, `${lines.join('\n')}\n`)
+  return file
+}
+
+export type Rows = Readonly<{
+  command: string
+  rowCount: number | null
+  fields: readonly string[]
+  rows: readonly Readonly<Record<string, unknown>>[]
+}>
+
+/** One statement, as the person of the grant. What the database says no to is reported in its words. */
+export async function runSql(
+  login: DatabaseLogin,
+  sql: string,
+): Promise<Result<Rows, CliRefusal>> {
+  const { default: pg } = await import('pg')
+  const { port, ...rest } = login
+  const db = new pg.Client({ ...rest, port: Number(port), application_name: 'halligan' })
+  // A session that is ended under us is an answer to the query, not a crash.
+  db.on('error', () => undefined)
+  try {
+    await db.connect()
+    const result = await db.query<Record<string, unknown>>(sql)
+    const { command, rowCount, rows } = result
+    return ok({ command, rowCount, rows, fields: result.fields.map(({ name }) => name) })
+  } catch (error) {
+    if (!(error instanceof Error)) throw error
+    return failed('database_refused', error.message, 'halligan status GRANT')
+  } finally {
+    await db.end().catch(() => undefined)
+  }
+}

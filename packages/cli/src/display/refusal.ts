@@ -1,0 +1,82 @@
+import { isRefusalCode, refusals } from '@halligan/contract'
+import type { Json } from '@halligan/core'
+import type { CliRefusal } from '../refusal.ts'
+import { visible } from './visible.ts'
+
+/**
+ * What went wrong and what to type next. For a code that this version knows, the words are its own: text from the server
+ * is shown as data, never as advice (WB-19).
+ */
+export function refusalText(refusal: CliRefusal): string {
+  switch (refusal.kind) {
+    case 'refused':
+      return refusedText(refusal)
+    case 'deceived':
+      return lines(
+        `NOT TRUSTED (${refusal.code}): ${visible(refusal.detail)}`,
+        'The answer of the server failed this check, so nothing was signed or opened after it.',
+        'Tell the people who run Halligan, and the trustees.',
+      )
+    case 'unreachable':
+      return lines(
+        `No answer (${refusal.code}): ${visible(refusal.detail)}`,
+        'Next: try again. The same act is counted once, however often it is sent.',
+      )
+    case 'usage':
+    case 'failed':
+    case 'cancelled':
+      return lines(
+        `${refusal.kind === 'cancelled' ? 'Stopped' : 'Not done'} (${refusal.code}): ${visible(refusal.detail)}`,
+        refusal.next === '' ? '' : `Next: ${refusal.next}`,
+      )
+  }
+}
+
+function refusedText(refusal: Extract<CliRefusal, { kind: 'refused' }>): string {
+  const { code } = refusal
+  const { title, next } = isRefusalCode(code) ? refusals[code] : serverWords(refusal)
+  return lines(
+    `Refused (${visible(code)}): ${title}.`,
+    ...factsOf(refusal.problem),
+    `Next: ${next}`,
+  )
+}
+
+const serverWords = ({ title, next }: Readonly<{ title: string; next: string }>) => ({
+  title: visible(title),
+  next: visible(next),
+})
+
+const told = new Set(['type', 'title', 'status', 'code', 'next', 'instance'])
+
+/** The refusal's own facts, one a line; closed routes say what would open them. */
+function factsOf(problem: Json): readonly string[] {
+  if (typeof problem !== 'object' || problem === null) return []
+  return Object.entries(problem)
+    .filter(([name]) => !told.has(name))
+    .flatMap(([name, value]) => factLines(visible(name), value as Json))
+}
+
+function factLines(name: string, value: Json): readonly string[] {
+  if (name === 'closed' && Array.isArray(value)) return value.flatMap(closedLines)
+  const text = typeof value === 'string' ? value : JSON.stringify(value)
+  return [`  ${name}: ${visible(text)}`]
+}
+
+function closedLines(closed: Json): readonly string[] {
+  const { route, forbids, reasons, opensIf } = closed as Readonly<Record<string, Json>>
+  return [
+    `  route ${visible(String(route))} is closed${asList(' by', forbids)}`,
+    ...texts(reasons).map((reason) => `    because ${reason}`),
+    ...texts(opensIf).map((way) => `    opens with ${way}`),
+  ]
+}
+
+const texts = (value: Json | undefined): readonly string[] =>
+  Array.isArray(value) ? value.map((text) => visible(String(text))) : []
+
+const asList = (before: string, value: Json | undefined): string =>
+  texts(value).length === 0 ? '' : `${before} ${texts(value).join(', ')}`
+
+const lines = (...text: readonly string[]): string =>
+  text.filter((line) => line !== '').join('\n')

@@ -1,0 +1,32 @@
+import type { GrantId } from '@halligan/core'
+import { ok, type Result } from '@halligan/core'
+import type { PrivateSealKey } from '@halligan/sdk'
+import type { Desk } from './desk.ts'
+import { readKeyFile, writeKeyFile } from './key-file.ts'
+import { type CliRefusal, failed, keyRefusal } from './refusal.ts'
+
+/** `grants/<id>.age`: the key that opens this grant's credential, under the person's passphrase. */
+export async function keepSealKey(
+  { home, passphrase }: Desk,
+  grant: GrantId,
+  key: PrivateSealKey,
+): Promise<void> {
+  await home.make()
+  const bytes = new TextEncoder().encode(JSON.stringify(key))
+  await writeKeyFile(home.grantFile(grant), bytes, passphrase)
+}
+
+export async function readSealKey(
+  { home, passphrase }: Desk,
+  grant: GrantId,
+): Promise<Result<PrivateSealKey, CliRefusal>> {
+  const bytes = await readKeyFile(home.grantFile(grant), passphrase)
+  if (bytes.ok) return ok(JSON.parse(new TextDecoder().decode(bytes.value)))
+  if (bytes.error.code !== 'key_file_missing')
+    return { ok: false, error: keyRefusal(bytes.error) }
+  return failed(
+    'no_seal_key',
+    'the key that opens this credential is not on this device',
+    `halligan reveal ${grant}`,
+  )
+}

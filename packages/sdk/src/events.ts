@@ -1,0 +1,42 @@
+/** One server-sent event (WHATWG HTML 9.2). */
+export type ServerEvent = Readonly<{ event: string; data: string; id: string | null }>
+
+/** The events of an SSE stream, comments and retry hints left out. Ends when the stream does. */
+export async function* serverEvents(
+  stream: ReadableStream<Uint8Array>,
+): AsyncGenerator<ServerEvent> {
+  let pending: string[] = []
+  for await (const line of lines(stream)) {
+    if (line !== '') {
+      pending.push(line)
+      continue
+    }
+    const event = parseEvent(pending)
+    pending = []
+    if (event !== null) yield event
+  }
+}
+
+async function* lines(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+  const decoder = new TextDecoder()
+  let rest = ''
+  for await (const chunk of stream) {
+    const parts = (rest + decoder.decode(chunk, { stream: true })).split('\n')
+    rest = parts.pop() ?? ''
+    for (const part of parts) yield part.endsWith('\r') ? part.slice(0, -1) : part
+  }
+}
+
+function parseEvent(fields: readonly string[]): ServerEvent | null {
+  const values = (name: string) =>
+    fields
+      .filter((field) => field === name || field.startsWith(`${name}:`))
+      .map((field) => field.slice(name.length + 1).replace(/^ /, ''))
+  const data = values('data')
+  if (data.length === 0) return null
+  return {
+    event: values('event').at(-1) ?? 'message',
+    data: data.join('\n'),
+    id: values('id').at(-1) ?? null,
+  }
+}
