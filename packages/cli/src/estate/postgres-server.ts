@@ -23,6 +23,7 @@ export type PostgresServer = Readonly<{
   version: string
   /** Of the database `postgres`; holds the superuser's password. */
   superuserUrl: string
+  logFile: string
   /** Ends every session and shuts down cleanly. */
   stop(): Promise<void>
   /** As a power cut: SIGKILL, no checkpoint. */
@@ -83,6 +84,7 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
     port,
     version: (await readFile(join(place.data, 'PG_VERSION'), 'utf8')).trim(),
     superuserUrl: `postgres://postgres:${password}@127.0.0.1:${port}/postgres`,
+    logFile: place.log,
     stop,
     kill: () => running.end('SIGKILL'),
     restart: async () => {
