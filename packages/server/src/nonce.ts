@@ -22,7 +22,7 @@ export type NonceScope = Readonly<{
 }>
 
 export type NonceRefusal = Readonly<
-  | { code: 'foreign_nonce' }
+  | { code: 'bad_nonce' }
   | { code: 'nonce_expired'; expired: Instant }
   | { code: 'nonce_used' }
 >
@@ -70,10 +70,10 @@ export function createNonces(random: Random, key: Uint8Array): Nonces {
     check(nonce, scope, now) {
       const bytes = Buffer.from(nonce, 'base64url')
       if (bytes.length !== 54 || bytes.toString('base64url') !== nonce)
-        return refuse({ code: 'foreign_nonce' })
+        return refuse({ code: 'bad_nonce' })
       const head = bytes.subarray(0, 22)
       if (!timingSafeEqual(bytes.subarray(22), macOf(head, scope)))
-        return refuse({ code: 'foreign_nonce' })
+        return refuse({ code: 'bad_nonce' })
       const expires = head.readUIntBE(16, 6) as Instant
       if (now >= expires) return refuse({ code: 'nonce_expired', expired: expires })
       return ok({ issuedAt: secondsAfter(expires, -nonceLifeSeconds), expires })

@@ -1,0 +1,49 @@
+import { ok, type Result, refuse } from '@halligan/core'
+import type { Bundle, BundleFiles } from '@halligan/policy'
+import { type ActAnswer, type ActInput, submitAct, verifySigned } from './accept-act.ts'
+import { checkBundle } from './check-bundle.ts'
+import type { Deps } from './deps.ts'
+import type { Refusal } from './refusal.ts'
+
+export type PolicyInput = ActInput & Readonly<{ bundle: BundleFiles }>
+
+/**
+ * Puts a bundle forward. It must load, lint and pass its tests, or nothing happens; a bundle that was in force
+ * before is a new change like any other, and needs its quorum again (PO-05).
+ */
+export async function proposePolicy(
+  deps: Deps,
+  input: PolicyInput,
+): Promise<Result<ActAnswer, Refusal>> {
+  const signed = verifySigned(deps, 'propose_policy', input)
+  if (!signed.ok) return signed
+  const checked = checkBundle(deps, input.bundle)
+  return await submitAct(deps, signed.value, {
+    asks: () => ok([{ action: 'changePolicy' }]),
+    run: (tx, { act, envelope }, { now }) => {
+      const { bundleDigest } = act.body
+      const bundle = signedBundle(checked, bundleDigest)
+      if (!bundle.ok) return bundle
+      if (tx.bundleInForce() === bundleDigest) return refuse({ code: 'bundle_in_force' })
+      tx.putBundle(bundleDigest, input.bundle)
+      const entry = tx.append({
+        at: now,
+        kind: 'policy_proposed',
+        subject: 'policy',
+        actor: act.by,
+        bundleDigest,
+        act: envelope,
+      })
+      return ok({ entries: [entry], bundleDigest })
+    },
+  })
+}
+
+function signedBundle(
+  checked: Result<Bundle, Refusal>,
+  signed: string,
+): Result<Bundle, Refusal> {
+  if (!checked.ok || checked.value.digest === signed) return checked
+  const reason = `the act is over ${signed}, the files are ${checked.value.digest}`
+  return refuse({ code: 'bad_bundle', problems: [{ file: '.', line: 0, reason }] })
+}

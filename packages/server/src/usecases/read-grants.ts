@@ -1,0 +1,114 @@
+import {
+  endingPhases,
+  type Grant,
+  type GrantId,
+  isIn,
+  ok,
+  openedPhases,
+  type PrincipalId,
+  type Result,
+  refuse,
+} from '@halligan/core'
+import type { Blob, GrantFilter, Notice, Page, Placed, View } from '../store/port.ts'
+import type { Deps } from './deps.ts'
+import { evidenceOf } from './evidence.ts'
+import type { Refusal } from './refusal.ts'
+
+export type KeptBlob = Blob | Readonly<{ commitment: Blob['commitment']; erased: true }>
+
+export type GrantStory = Readonly<{
+  grant: Grant
+  entries: readonly Placed[]
+  blobs: readonly KeptBlob[]
+  notices: readonly Notice[]
+}>
+
+const mostNotices = 500
+
+export const readGrants = (
+  deps: Deps,
+  filter: GrantFilter,
+  after: string | null,
+  limit: number,
+): Page<Grant> => deps.view().grants(filter, after, limit)
+
+/** One grant, all that happened to it, its texts verbatim, and who was told. */
+export function readGrant(deps: Deps, id: GrantId): Result<GrantStory, Refusal> {
+  const view = deps.view()
+  const grant = view.grant(id)
+  if (grant === null) return refuse({ code: 'unknown_grant' })
+  return ok({
+    grant,
+    entries: view.entriesOf(`grant/${id}`),
+    blobs: blobsOf(deps, view, id),
+    notices: view.notices({ grant: id }, mostNotices),
+  })
+}
+
+/** Texts that came, or the word that they were erased. One that never came is left out. */
+export const blobsOf = (deps: Deps, view: View, id: GrantId): readonly KeptBlob[] =>
+  evidenceOf(deps.crypto, view, id).blobs.flatMap((commitment): readonly KeptBlob[] => {
+    const blob = view.blob(commitment)
+    if (blob === 'erased') return [{ commitment, erased: true }]
+    return blob === null ? [] : [blob]
+  })
+
+/** Someone has yet to hear of this grant: shown beside it as ALERT PENDING (AC-04). */
+export const alertPending = ({ notices }: GrantStory): boolean =>
+  notices.some(
+    ({ deliveredAt, payload }) => deliveredAt === null && payload.urgency === 'page',
+  )
+
+/** The ciphertext for its requester alone; the exposure stands in the log already (INV-2). */
+export function readSealed(
+  deps: Deps,
+  reader: PrincipalId,
+  id: GrantId,
+  target: string,
+): Result<NonNullable<ReturnType<View['sealed']>>, Refusal> {
+  const view = deps.view()
+  const grant = view.grant(id)
+  if (grant === null) return refuse({ code: 'unknown_grant' })
+  if (grant.terms.requester !== reader) return refuse({ code: 'not_requester' })
+  const sealed = view.sealed(id, target)
+  return sealed === null ? refuse({ code: 'not_sealed' }) : ok(sealed)
+}
+
+/** How many grants stand where; every grant that may hold access is in one of these. */
+export function countGrants(view: View): Readonly<{
+  waiting: number
+  active: number
+  ending: number
+  overdue: number
+  reviews: Readonly<{ open: number; overdue: number }>
+}> {
+  const waiting = all(view, { phases: ['requested', 'pending', 'approved'] })
+  const opened = all(view, { reviewOpen: true })
+  const ending = opened.filter((grant) => isIn(grant, ...endingPhases))
+  return {
+    waiting: waiting.length,
+    active: opened.filter(({ phase }) => phase === 'active').length,
+    ending: ending.length,
+    overdue: ending.filter(
+      (grant) =>
+        isIn(grant, ...openedPhases) && grant.targets.some(({ overdue }) => overdue),
+    ).length,
+    reviews: {
+      open: opened.length,
+      overdue: opened.filter(
+        (grant) => isIn(grant, ...openedPhases) && grant.review.overdue,
+      ).length,
+    },
+  }
+}
+
+function all(view: View, filter: GrantFilter): readonly Grant[] {
+  const found: Grant[] = []
+  let after: string | null = null
+  do {
+    const page = view.grants(filter, after, 200)
+    found.push(...page.items)
+    after = page.next
+  } while (after !== null)
+  return found
+}
