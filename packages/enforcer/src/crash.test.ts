@@ -1,0 +1,93 @@
+import { payloadDigest } from '@halligan/ledger'
+import { nodeCrypto } from '@halligan/ledger/node'
+import { describe, expect, test } from 'vitest'
+import {
+  type CrashPlan,
+  crashingAt,
+  createHost,
+  grantNamed,
+  type Host,
+  start,
+} from '../test/host.ts'
+import { accept, kinds, lifeMillis, pass, receipts, run } from '../test/run.ts'
+import { hasAccess } from './connectors/fake.ts'
+
+const ada = grantNamed('a')
+
+/** What a look a second may be late, and a restart. */
+const slackMillis = 1500
+
+/**
+ * Never two identities of one grant; and none at all once its bound has passed, although ada is inside with a session
+ * that nothing but an ending takes away.
+ */
+function watch(host: Host): () => void {
+  return () => {
+    const mine = host.target.logins.filter(({ grant }) => grant === ada)
+    expect(mine.length).toBeLessThanOrEqual(1)
+    for (const login of mine) if (login.canLogin) login.sessions.add(Symbol('psql'))
+    if (host.clock.read().wall >= start + lifeMillis + slackMillis)
+      expect(hasAccess(host.target, ada)).toBe(false)
+  }
+}
+
+function judge(host: Host): void {
+  const { target, books } = host
+  expect(hasAccess(target, ada)).toBe(false)
+  expect(target.logins).toEqual([])
+  const done = target.effects.map(({ kind }) => kind)
+  const told = kinds(books)
+  if (done.length > 0) expect(told.filter((kind) => kind === 'absent')).toHaveLength(1)
+  expect(done.lastIndexOf('apply')).toBeLessThan(Math.max(done.indexOf('end'), 0))
+  expect(told.filter((kind) => kind === 'ending').length).toBeLessThanOrEqual(1)
+  expect(books.unfinished()).toEqual([])
+  const chain = books.outgoing(1000)
+  receipts(books).forEach((receipt, i) => {
+    const before = chain[i - 1]?.delivery.receipt
+    const expected = before === undefined ? null : payloadDigest(nodeCrypto, before)
+    expect(receipt).toMatchObject({ seq: i + 1, prevReceiptDigest: expected })
+  })
+}
+
+/** One whole life, killed at the n-th call through any port, and brought up again on the same disk. */
+async function lifeKilledAt(at: number, when: 'before' | 'after'): Promise<CrashPlan> {
+  const host = createHost()
+  const plan: CrashPlan = { calls: 0, dead: false }
+  const doomed = host.boot({}, crashingAt(plan, at, when))
+  const known = () => host.books.hold(ada, 'payments-pg').phase !== 'none'
+  try {
+    accept(doomed, ada)
+    const first = run(doomed)
+    await pass(host, first.loop, lifeMillis + 5000, watch(host))
+    first.loop.stop()
+  } catch (error) {
+    if (!plan.dead) throw error
+  }
+  host.scheduler.clear()
+  if (plan.dead) {
+    const second = run(host.boot())
+    await pass(host, second.loop, lifeMillis + 5000, watch(host))
+    second.loop.stop()
+    expect(second.broken).toEqual([])
+  } else {
+    expect(kinds(host.books)).toEqual(['applied', 'ending', 'absent', 'cleaned'])
+    expect(host.target.effects.map(({ kind }) => kind)).toEqual(['apply', 'end', 'cleanup'])
+  }
+  if (known()) judge(host)
+  else expect(host.target.effects).toEqual([])
+  return plan
+}
+
+describe('kill -9 at every call through a port', () => {
+  test.each(['before', 'after'] as const)(
+    'K-07 K-10 K-11 INV-9 INV-10 %s the call: one identity at most, ended by its bound, absent told once',
+    async (when) => {
+      const whole = await lifeKilledAt(Number.POSITIVE_INFINITY, when)
+      expect(whole.calls).toBeGreaterThan(40)
+      for (let at = 1; at <= whole.calls; at++) {
+        const plan = await lifeKilledAt(at, when)
+        expect(plan.dead, `call ${at} happened`).toBe(true)
+      }
+    },
+  )
+})
