@@ -38,7 +38,7 @@ export const sessionAnswer = z.strictObject({ token: z.string(), expires: instan
 export const redeemAnswer = z.strictObject({ keyId, entry: placed })
 export const incidentAnswer = z.strictObject({
   incident: slug,
-  entries: z.array(z.strictObject({ index: count, id: digest })),
+  entries: z.array(z.strictObject({ index: count, id: z.string() })),
 })
 
 export const prepareAnswer = z.strictObject({

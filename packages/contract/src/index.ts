@@ -20,6 +20,7 @@ export type {
   SyncAnswer,
 } from './answers.ts'
 export { keyProposal, syncAnswer } from './answers.ts'
+export { type Founders, founders } from './founders.ts'
 export { grant, phases, targetState } from './grant.ts'
 export {
   blob,

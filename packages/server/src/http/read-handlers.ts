@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { type KeyProposal, keyProposal } from '@halligan/contract'
 import {
   type Commitment,
   type Grant,
@@ -13,6 +14,7 @@ import {
   refuse,
   secondsAfter,
 } from '@halligan/core'
+import type { Entry } from '@halligan/ledger'
 import type { Log } from '../log.ts'
 import type { Placed, View } from '../store/port.ts'
 import type { Deps } from '../usecases/deps.ts'
@@ -34,6 +36,8 @@ type Reads = Pick<
   | 'consistency'
   | 'policy'
   | 'policy_changes'
+  | 'key_proposals'
+  | 'entry_proof'
 >
 
 const pageLimit = 50
@@ -101,6 +105,18 @@ export const readHandlers = (deps: ReadDeps): Reads => ({
     const since = secondsAfter(deps.clock.now(), -days(90))
     return ok({ changes: deps.view().policyChanges(since) })
   },
+
+  key_proposals: async () => ok({ proposals: proposalsIn(deps) }),
+
+  entry_proof: async ({ params }) => {
+    const index = /^(?:0|[1-9][0-9]{0,14})$/.test(params.index)
+      ? Number(params.index)
+      : null
+    if (index === null || index >= deps.writer.frontier().head.size)
+      return refuse({ code: 'size_beyond_frontier' })
+    const { entry, proof } = deps.log.proveEntry(index)
+    return ok({ index, entry: entry as Entry, proof })
+  },
 })
 
 function wholeGrant(deps: ReadDeps, grant: Grant) {
@@ -160,3 +176,15 @@ const isRequester = (grant: Grant, caller: Caller): boolean =>
   caller.kind === 'principal' && caller.principal === grant.terms.requester
 
 const lastOf = (items: readonly Placed[]): number | null => items.at(-1)?.index ?? null
+
+/** Proposed and in no roster yet. The entries are the server's word; the trustees check the key with its owner. */
+function proposalsIn(deps: ReadDeps): readonly KeyProposal[] {
+  const view = deps.view()
+  const { roster } = deps.inForce.roster(view)
+  const held = new Set(roster.people.flatMap(({ keys }) => keys.map(({ keyId }) => keyId)))
+  return view.entriesOf('roster').flatMap(({ entry }) => {
+    if (entry.kind !== 'key_proposed' || held.has(String(entry.keyId))) return []
+    const { person, principalKind: kind, owner, keyId, pub, at } = entry
+    return [keyProposal.parse({ person, kind, owner, keyId, pub, at })]
+  })
+}

@@ -1,0 +1,98 @@
+import type { Grant, Phase } from '@halligan/core'
+import { isIn, isSettled, openedPhases } from '@halligan/core'
+import type { SafeMode } from '../safe-mode.ts'
+import type { GrantFilter, View } from '../store/port.ts'
+import type { Deps } from '../usecases/deps.ts'
+
+export type GaugeDeps = Deps & Readonly<{ safeMode: Pick<SafeMode, 'causes'> }>
+
+/** What somebody on call wants to know: is anything open, is anything stuck, is anything owed. */
+export type Gauges = Readonly<{
+  waiting: number
+  active: number
+  ending: number
+  overdue: number
+  reviewsOpen: number
+  reviewsOverdue: number
+  noticesUndelivered: number
+  safeModeCauses: number
+  entries: number
+}>
+
+const waiting = ['requested', 'pending', 'approved'] as const satisfies readonly Phase[]
+const ending = ['expired', 'revoked', 'returned'] as const satisfies readonly Phase[]
+
+/** Counts stop here: past it the number says "many", and a scrape stays cheap. */
+const most = 1000
+
+export function readGauges(deps: GaugeDeps): Gauges {
+  const view = deps.view()
+  const active = grantsWith(view, { phases: ['active'] })
+  const ended = grantsWith(view, { phases: ending })
+  const reviews = grantsWith(view, { reviewOpen: true })
+  return {
+    waiting: grantsWith(view, { phases: waiting }).length,
+    active: active.length,
+    ending: ended.length,
+    overdue: ended.filter(hasOverdueTarget).length,
+    reviewsOpen: reviews.length,
+    reviewsOverdue: reviews.filter(isReviewOverdue).length,
+    noticesUndelivered: view.notices({ undelivered: true }, most).length,
+    safeModeCauses: deps.safeMode.causes().length,
+    entries: deps.writer.frontier().head.size,
+  }
+}
+
+function grantsWith(view: View, filter: GrantFilter): readonly Grant[] {
+  return view.grants(filter, null, most).items
+}
+
+const hasOverdueTarget = (grant: Grant): boolean =>
+  isIn(grant, ...openedPhases) &&
+  grant.targets.some((target) => target.overdue && !isSettled(target))
+
+const isReviewOverdue = (grant: Grant): boolean =>
+  isIn(grant, ...openedPhases) && grant.review.overdue
+
+const help: Record<keyof Gauges, readonly [name: string, help: string]> = {
+  waiting: ['grants_waiting', 'Requests that wait for approval or activation.'],
+  active: ['grants_active', 'Grants that confer access.'],
+  ending: ['grants_ending', 'Ended grants with a target not yet proven absent.'],
+  overdue: ['grants_overdue', 'Ended grants with a target past its revoke SLO.'],
+  reviewsOpen: ['reviews_open', 'Reviews that nobody has closed.'],
+  reviewsOverdue: ['reviews_overdue', 'Open reviews past their deadline.'],
+  noticesUndelivered: ['notices_undelivered', 'Notices that reached nobody yet.'],
+  safeModeCauses: ['safe_mode_causes', 'Causes of SAFE MODE that stand. 0 is well.'],
+  entries: ['ledger_entries', 'Durable entries below the signed checkpoint.'],
+}
+
+/** Prometheus text exposition format, version 0.0.4. */
+export const gaugesText = (gauges: Gauges): string =>
+  Object.entries(help)
+    .map(([key, [name, text]]) => {
+      const metric = `halligan_${name}`
+      const value = gauges[key as keyof Gauges]
+      return `# HELP ${metric} ${text}\n# TYPE ${metric} gauge\n${metric} ${value}\n`
+    })
+    .join('')
+
+/** The estate at a glance, for people. */
+export function statusOf(deps: GaugeDeps) {
+  const { roster, digest } = deps.inForce.roster(deps.view())
+  const { head } = deps.writer.frontier()
+  const gauges = readGauges(deps)
+  const { waiting, active, ending, overdue } = gauges
+  return {
+    estate: roster.estate,
+    origin: head.origin,
+    size: head.size,
+    root: head.root,
+    serverTime: deps.clock.now(),
+    safeMode: deps.safeMode.causes().map(({ cause }) => cause),
+    rosterVersion: roster.version,
+    rosterDigest: digest,
+    bundleDigest: deps.view().bundleInForce(),
+    grants: { waiting, active, ending, overdue },
+    reviews: { open: gauges.reviewsOpen, overdue: gauges.reviewsOverdue },
+  }
+}
