@@ -69,6 +69,10 @@ function parseNatively(text: string): Result<Json, ParseRefusal> {
   }
 }
 
+/** Whether `value`, however it was made, has a canonical form that the strict parser reads. */
+export const isStrict = (value: Json): boolean =>
+  whyNotStrict(value, defaultLimits.depth) === null
+
 function whyNotStrict(value: Json, depth: number): ParseRefusalCode | null {
   if (typeof value === 'string') return value.isWellFormed() ? null : 'lone_surrogate'
   if (typeof value === 'number') return isSafe(value) ? null : 'unsafe_number'

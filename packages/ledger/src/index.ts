@@ -1,7 +1,7 @@
 export { parseAct } from './act-shape.ts'
 export { base64, base64url, type Codec, hex } from './base64.ts'
 export { concat, sameBytes, textOf, utf8 } from './bytes.ts'
-export { canonicalBytes, canonicalText, parseCanonical } from './canonical.ts'
+export { canonicalBytes, canonicalText, isStrict, parseCanonical } from './canonical.ts'
 export {
   type Checkpoint,
   type CheckpointRefusal,
@@ -35,6 +35,7 @@ export {
   type VerifyingKey,
   verifyEnvelope,
 } from './envelope.ts'
+export type { Evidence, Proved, Situation, Trust } from './evidence.ts'
 export { keyIdOf } from './keyid.ts'
 export {
   appendLeaf,
@@ -58,6 +59,7 @@ export {
   signNote,
   vkeyOf,
 } from './note.ts'
+export { maxRoundTripMillis, maxSkewMillis } from './order-steps.ts'
 export {
   followRosterChain,
   parseRoster,
@@ -84,3 +86,10 @@ export {
   verifyAct,
   verifyActSignature,
 } from './verify-act.ts'
+export {
+  type Failure,
+  type ProvenGrant,
+  type StepNumber,
+  type Verdict,
+  verifyGrant,
+} from './verify-grant.ts'
