@@ -56,25 +56,32 @@ export interface Anchor {
   close(): Promise<void>
 }
 
+export type Anchored = Readonly<{ size: number; note: string }>
+
 export type AnchorOptions = Readonly<{
   path: string
-  /** The note that stands there now. Another one there later was written by somebody else. */
-  found: string
-  size: number
+  /** What stands there now, if it is ours. Another note there later was written by somebody else. */
+  found: Anchored | null
+  /** Reads the anchor again and judges the store by it. Null while there is nothing to read. */
+  find(): Anchored | null
   scheduler: Scheduler
   safeMode: SafeMode
 }>
 
 export function createAnchor(options: AnchorOptions): Anchor {
   const { path, scheduler, safeMode } = options
-  let onDisk = { size: options.size, note: options.found }
-  let latest = onDisk
+  let onDisk = options.found
+  let latest: Anchored | null = null
   let writing: Promise<void> | null = null
   let cancelTimer: (() => void) | null = null
   let closed = false
 
+  const isBehind = () => latest !== null && latest.size > (onDisk?.size ?? 0)
+
   const write = async () => {
-    while (!closed && latest.size > onDisk.size && !safeMode.contradicted()) {
+    onDisk ??= options.find()
+    if (onDisk === null) throw new AnchorUnreachable(`there is no anchor at ${path}`)
+    while (latest !== null && isBehind() && !closed && !safeMode.contradicted()) {
       const next = latest
       if ((await readFile(path, 'utf8')) !== onDisk.note) {
         safeMode.enter('fork', 'another writer has moved the local anchor')
@@ -109,19 +116,20 @@ export function createAnchor(options: AnchorOptions): Anchor {
     })
   }
 
+  if (onDisk === null) flushSoon()
   return {
     move(size, note) {
       latest = { size, note }
       flushSoon()
     },
     async past(index) {
-      while (onDisk.size <= index) {
-        if (latest.size <= index || closed || safeMode.contradicted())
+      while ((onDisk?.size ?? 0) <= index) {
+        if ((latest?.size ?? 0) <= index || closed || safeMode.contradicted())
           throw new AnchorUnreachable(`entry ${index} cannot be anchored now`)
         await flush()
       }
     },
-    size: () => onDisk.size,
+    size: () => onDisk?.size ?? 0,
     async close() {
       cancelTimer?.()
       closed = true

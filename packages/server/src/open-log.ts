@@ -5,12 +5,12 @@
  * @module
  */
 import { join } from 'node:path'
-import { type Crypto, type Signer, signCheckpoint, vkeyOf } from '@halligan/ledger'
-import { type Anchor, createAnchor, readAnchor, replaceFile } from './anchor.ts'
+import type { Crypto, Signer } from '@halligan/ledger'
 import { type Journal, openJournal } from './journal.ts'
 import { createLog, type Log } from './log.ts'
 import type { Clock, Scheduler } from './ports.ts'
 import { createSafeMode, type SafeMode } from './safe-mode.ts'
+import { checkAtStart, patrol } from './start-checks.ts'
 import { createSteadyClock, type SteadyClock } from './steady-clock.ts'
 import { checkPrivate } from './store/database.ts'
 import { openStore, type SqliteStore } from './store/sqlite.ts'
@@ -53,11 +53,14 @@ export async function openLog(options: LogOptions): Promise<RunningLog> {
   const safeMode = createSafeMode()
   const store = openStore({ path, crypto, origin })
   const clock = createSteadyClock(options.clock, store.lastAt())
-  const anchor = await openAnchor(options, store, safeMode)
+  const anchor = await checkAtStart(options, store, safeMode)
   const journal = openJournal({ path: join(folder, journalFile), origin, crypto, signer })
   const parts = { store, clock, scheduler, crypto, signer, anchor, journal, safeMode }
   const writer = createWriter(parts)
-  const stopChecks = everySecond(scheduler, () => writer.check())
+  const stopChecks = every(scheduler, 1000, () => writer.check())
+  const stopPatrol = every(scheduler, patrolMillis, () =>
+    patrol(store, scheduler, safeMode),
+  )
   return {
     ...createLog(crypto, store, writer),
     store,
@@ -67,6 +70,7 @@ export async function openLog(options: LogOptions): Promise<RunningLog> {
     clock,
     async close() {
       stopChecks()
+      stopPatrol()
       writer.close()
       await anchor.close()
       journal.close()
@@ -75,28 +79,13 @@ export async function openLog(options: LogOptions): Promise<RunningLog> {
   }
 }
 
-async function openAnchor(
-  options: LogOptions,
-  store: SqliteStore,
-  safeMode: SafeMode,
-): Promise<Anchor> {
-  const { anchorPath, origin, signer, crypto, scheduler } = options
-  const head = store.view().head()
-  if (head.size === 0) {
-    const note = signCheckpoint(crypto, head, signer)
-    await replaceFile(anchorPath, note)
-  }
-  const vkey = vkeyOf(crypto, origin, signer.publicKey)
-  const read = readAnchor(crypto, anchorPath, vkey)
-  const found = read.kind === 'found' ? read.note : ''
-  const size = read.kind === 'found' ? read.checkpoint.size : 0
-  return createAnchor({ path: anchorPath, found, size, scheduler, safeMode })
-}
+/** Every byte of the log is read again at least once a day (S-05). */
+const patrolMillis = 12 * 3600 * 1000
 
-function everySecond(scheduler: Scheduler, run: () => void): () => void {
-  let cancel = scheduler.after(1000, again)
+function every(scheduler: Scheduler, millis: number, run: () => void): () => void {
+  let cancel = scheduler.after(millis, again)
   function again(): void {
-    cancel = scheduler.after(1000, again)
+    cancel = scheduler.after(millis, again)
     run()
   }
   return () => cancel()

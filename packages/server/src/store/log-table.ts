@@ -17,6 +17,7 @@ import {
   type EntryDraft,
   emptyRange,
   entryBytes,
+  isOwnId,
   leafHash,
   maxEntryBytes,
   type NodeReader,
@@ -46,6 +47,8 @@ export interface LogTable {
   /** Takes back appends that a savepoint took back. */
   rewind(tail: Tail): void
   append(draft: EntryDraft, now: Instant): Placed
+  /** An entry of another file of the same log, as it is. Throws unless it follows what is here. */
+  restore(bytes: Uint8Array): Placed
   /** Stores (size, root) for the appends since the last call. */
   storeHead(): void
   head(): Head
@@ -63,14 +66,10 @@ export function openLogTable(db: DatabaseSync, crypto: Crypto, wanted: string): 
   const insert = db.prepare('INSERT INTO entries VALUES (?, ?, ?, ?)')
   const insertTile = db.prepare('INSERT OR REPLACE INTO tiles VALUES (?, ?, ?)')
   const lastOf = db.prepare('SELECT idx, id FROM subjects WHERE subject = ?')
-  const one = db.prepare('SELECT idx, prev_idx, leaf, bytes FROM entries WHERE idx = ?')
-  const some = db.prepare(
-    'SELECT idx, prev_idx, leaf, bytes FROM entries WHERE idx > ? ORDER BY idx LIMIT ?',
-  )
   const setHead = db.prepare('UPDATE head SET size = ?, root = ?, at = ?')
   const node = nodeReader(db, crypto)
   let tail = readTail(db, node)
-  let stored = tail.size
+  let stored = readHead(db)
 
   const last = (subject: string) =>
     lastOf.get(subject) as { idx: number; id: Digest } | undefined
@@ -80,6 +79,7 @@ export function openLogTable(db: DatabaseSync, crypto: Crypto, wanted: string): 
     tail: () => tail,
     rewind(to) {
       tail = to
+      if (stored.size > to.size) stored = readHead(db)
     },
     append(draft, now) {
       if (draft.at > now)
@@ -94,44 +94,70 @@ export function openLogTable(db: DatabaseSync, crypto: Crypto, wanted: string): 
       )
       const bytes = entryBytes(entry)
       if (bytes.length > maxEntryBytes) throw new EntryTooLarge(bytes.length)
-      const index = tail.size
-      const leaf = leafHash(crypto, bytes)
-      insert.run(index, before?.idx ?? null, leaf, bytes)
-      tail = { size: index + 1, range: appendLeaf(crypto, tail.range, leaf, storeTile), at }
-      return { index, entry }
+      return put(entry, bytes, before?.idx ?? null)
+    },
+    restore(bytes) {
+      const entry = entryIn(bytes, tail.size)
+      const before = last(entry.subject)
+      if (entry.prev !== (before?.id ?? null) || !isOwnId(crypto, entry))
+        throw new CorruptLog(`entry ${tail.size} does not follow its subject`)
+      return put(entry, bytes, before?.idx ?? null)
     },
     storeHead() {
-      if (tail.size === stored) return
-      setHead.run(tail.size, rootOf(crypto, tail.range), tail.at)
-      stored = tail.size
+      if (tail.size === stored.size) return
+      stored = { size: tail.size, root: rootOf(crypto, tail.range) }
+      setHead.run(stored.size, stored.root, tail.at)
     },
-    head: () => ({
-      origin,
-      size: tail.size,
-      root: base64.encode(rootOf(crypto, tail.range)),
-    }),
-    entry(index) {
-      const row = one.get(index)
-      if (row === undefined) throw new CorruptLog(`entry ${index} is missing`)
-      return placed(crypto, row as EntryRow)
+    head() {
+      const { size, range } = tail
+      const root = size === stored.size ? stored.root : rootOf(crypto, range)
+      return { origin, size, root: base64.encode(root) }
     },
+    ...readEntries(db, crypto),
+  }
+
+  function put(entry: Entry, bytes: Uint8Array, prevIndex: number | null): Placed {
+    const index = tail.size
+    const leaf = leafHash(crypto, bytes)
+    insert.run(index, prevIndex, leaf, bytes)
+    const range = appendLeaf(crypto, tail.range, leaf, storeTile)
+    tail = { size: index + 1, range, at: entry.at }
+    return { index, entry }
+  }
+
+  function storeTile(level: number, index: number, hash: Uint8Array): void {
+    if (level > 0 && level % tileHeight === 0) insertTile.run(level, index, hash)
+  }
+}
+
+type EntryReads = Pick<LogTable, 'entry' | 'entries' | 'entriesOf'>
+
+function readEntries(db: DatabaseSync, crypto: Crypto): EntryReads {
+  const one = db.prepare('SELECT idx, prev_idx, leaf, bytes FROM entries WHERE idx = ?')
+  const some = db.prepare(
+    'SELECT idx, prev_idx, leaf, bytes FROM entries WHERE idx > ? ORDER BY idx LIMIT ?',
+  )
+  const last = db.prepare('SELECT idx FROM subjects WHERE subject = ?')
+
+  const rowAt = (index: number) => {
+    const row = one.get(index) as EntryRow | undefined
+    if (row === undefined) throw new CorruptLog(`entry ${index} is missing`)
+    return row
+  }
+  return {
+    entry: (index) => placed(crypto, rowAt(index)),
     entries: (after, limit) =>
       some.all(after, limit).map((row) => placed(crypto, row as EntryRow)),
     entriesOf(subject) {
       const found: Placed[] = []
-      let next: number | null = last(subject)?.idx ?? null
+      let next = (last.get(subject)?.idx ?? null) as number | null
       while (next !== null) {
-        const row = one.get(next) as EntryRow | undefined
-        if (row === undefined) throw new CorruptLog(`entry ${next} is missing`)
+        const row = rowAt(next)
         found.push(placed(crypto, row))
         next = row.prev_idx
       }
       return found.reverse()
     },
-  }
-
-  function storeTile(level: number, index: number, hash: Uint8Array): void {
-    if (level > 0 && level % tileHeight === 0) insertTile.run(level, index, hash)
   }
 }
 
@@ -146,9 +172,13 @@ export type EntryRow = Readonly<{
 function placed(crypto: Crypto, row: EntryRow): Placed {
   if (!sameBytes(leafHash(crypto, row.bytes), row.leaf))
     throw new CorruptLog(`entry ${row.idx} does not hash to its leaf`)
-  const parsed = parseCanonical(row.bytes)
-  if (!parsed.ok) throw new CorruptLog(`entry ${row.idx} is not canonical`)
-  return { index: row.idx, entry: parsed.value as Entry }
+  return { index: row.idx, entry: entryIn(row.bytes, row.idx) }
+}
+
+function entryIn(bytes: Uint8Array, index: number): Entry {
+  const parsed = parseCanonical(bytes)
+  if (!parsed.ok) throw new CorruptLog(`entry ${index} is not canonical`)
+  return parsed.value as Entry
 }
 
 function nodeReader(db: DatabaseSync, crypto: Crypto): NodeReader {
@@ -195,10 +225,25 @@ function originOf(db: DatabaseSync, crypto: Crypto, origin: string): string {
   return String(db.prepare('SELECT origin FROM head').get()?.origin)
 }
 
+function readHead(db: DatabaseSync) {
+  const row = db.prepare('SELECT size, root FROM head').get()
+  return { size: Number(row?.size), root: row?.root as Uint8Array }
+}
+
 function readTail(db: DatabaseSync, node: NodeReader): Tail {
   const row = db.prepare('SELECT size, at FROM head').get()
   const size = Number(row?.size)
-  return { size, range: rangeOf(node, size), at: Number(row?.at) as Instant }
+  return { size, range: rangeIfWhole(node, size), at: Number(row?.at) as Instant }
+}
+
+/** A log with holes can be read, and ends can be journalled; the start-up checks let nothing be appended. */
+function rangeIfWhole(node: NodeReader, size: number): Range {
+  try {
+    return rangeOf(node, size)
+  } catch (error) {
+    if (error instanceof CorruptLog) return { size, hashes: [] }
+    throw error
+  }
 }
 
 /** The root of the tree when it had `size` leaves. */

@@ -39,6 +39,8 @@ export type StoreOptions = Readonly<{
 /** What `replay` and the start-up checks need beyond the port. */
 export interface SqliteStore extends Store {
   database(): DatabaseSync
+  /** Takes over the entries of another file of this log. In one transaction. */
+  restore(entries: Iterable<Uint8Array>): void
   readonly path: string
   readonly crypto: Crypto
 }
@@ -59,6 +61,7 @@ export function openStore(options: StoreOptions): SqliteStore {
     resultOf: (key) => session.batch.resultOf(key),
     inPlace: () => session.inPlace(),
     transact: (now, work) => session.transact(now, work),
+    restore: (entries) => session.restore(entries),
     reopen() {
       closeQuietly(session.db)
       session = openSession(options)
@@ -74,6 +77,7 @@ type Session = Readonly<{
   batch: Batch
   inPlace(): boolean
   transact<T>(now: Instant, work: (batch: Batch) => T): T
+  restore(entries: Iterable<Uint8Array>): void
 }>
 
 function openSession({ path, crypto, origin }: StoreOptions): Session {
@@ -92,7 +96,14 @@ function openSession({ path, crypto, origin }: StoreOptions): Session {
       now = at
       return inTransaction(db, log, () => work(batch))
     }
-    return { db, log, view, batch, inPlace, transact }
+    const restore: Session['restore'] = (entries) =>
+      inTransaction(db, log, () => {
+        for (const bytes of entries) {
+          const { index, entry } = log.restore(bytes)
+          project(index, entry)
+        }
+      })
+    return { db, log, view, batch, inPlace, transact, restore }
   } catch (error) {
     closeQuietly(db)
     throw error

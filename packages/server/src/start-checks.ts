@@ -1,0 +1,135 @@
+import {
+  type Checkpoint,
+  type Crypto,
+  type Signer,
+  signCheckpoint,
+  vkeyOf,
+} from '@halligan/ledger'
+import { type Anchor, createAnchor, readAnchor, replaceFile } from './anchor.ts'
+import type { Scheduler } from './ports.ts'
+import type { SafeMode } from './safe-mode.ts'
+import { isStorageFailure } from './store/database.ts'
+import { rootAt } from './store/log-table.ts'
+import type { Store } from './store/port.ts'
+import { compareWithReplay } from './store/replay.ts'
+import type { SqliteStore } from './store/sqlite.ts'
+import { type Contradicted, verifyLog, verifySteps } from './store/verify-log.ts'
+
+export type StartOptions = Readonly<{
+  anchorPath: string
+  origin: string
+  signer: Signer
+  crypto: Crypto
+  scheduler: Scheduler
+}>
+
+/** Compares what is stored with what was signed. Each contradiction found is a cause of SAFE MODE. */
+export async function checkAtStart(
+  options: StartOptions,
+  store: SqliteStore,
+  safeMode: SafeMode,
+): Promise<Anchor> {
+  const { anchorPath: path, origin, signer, crypto, scheduler } = options
+  const vkey = vkeyOf(crypto, origin, signer.publicKey)
+  const read = () => readAnchor(crypto, path, vkey)
+  const head = store.view().head()
+  if (head.size === 0 && head.origin === origin && read().kind === 'missing')
+    await replaceFile(path, signCheckpoint(crypto, head, signer))
+
+  const enter = (why: Contradicted | null) => {
+    if (why !== null) safeMode.enter(why.cause, why.detail)
+  }
+  const start = read()
+  if (start.kind !== 'found') safeMode.enter('anchor_unreachable', start.kind)
+  enter(contradiction(store, origin, start.kind === 'found' ? start.checkpoint : null))
+
+  return createAnchor({
+    path,
+    found:
+      start.kind === 'found' ? { size: start.checkpoint.size, note: start.note } : null,
+    find() {
+      const now = read()
+      if (now.kind !== 'found') return null
+      enter(againstAnchor(store, crypto, origin, now.checkpoint))
+      return { size: now.checkpoint.size, note: now.note }
+    },
+    scheduler,
+    safeMode,
+  })
+}
+
+function contradiction(
+  store: SqliteStore,
+  origin: string,
+  anchor: Checkpoint | null,
+): Contradicted | null {
+  const { origin: stored } = store.view().head()
+  if (stored !== origin) return wrongOrigin(stored, origin)
+  if (anchor !== null && anchor.origin !== origin) return wrongOrigin(anchor.origin, origin)
+  try {
+    return verifyLog(store.database(), store.crypto, anchor) ?? unlikeReplay(store)
+  } catch (error) {
+    // A page that SQLite cannot read is a bad entry like any other.
+    if (!isStorageFailure(error)) throw error
+    return { cause: 'bad_entry', detail: String(error) }
+  }
+}
+
+const wrongOrigin = (found: string, wanted: string): Contradicted => ({
+  cause: 'wrong_origin',
+  detail: `this is the log ${found}, and the roster says ${wanted}`,
+})
+
+/** For an anchor that could not be read at the start: the entries were verified by then. */
+function againstAnchor(
+  store: Store,
+  crypto: Crypto,
+  origin: string,
+  anchor: Checkpoint,
+): Contradicted | null {
+  const { size } = store.view().head()
+  if (anchor.origin !== origin) return wrongOrigin(anchor.origin, origin)
+  if (anchor.size > size)
+    return { cause: 'rollback', detail: `the anchor saw ${anchor.size}, here are ${size}` }
+  if (rootAt(crypto, store.node, anchor.size) === anchor.root) return null
+  return { cause: 'fork', detail: `the root at ${anchor.size} is not the anchor's` }
+}
+
+function unlikeReplay(store: SqliteStore): Contradicted | null {
+  try {
+    const difference = compareWithReplay(store.database(), store.crypto)
+    if (difference === null) return null
+    const { table, stored, replayed } = difference
+    return {
+      cause: 'projection',
+      detail: `${table} has ${stored}, replay makes ${replayed}`,
+    }
+  } catch (error) {
+    if (!(error instanceof Error) || !error.message.startsWith('corrupt ledger'))
+      throw error
+    return { cause: 'bad_entry', detail: error.message }
+  }
+}
+
+/** Verifies the entries again, in steps between other work. A store that is reopened ends the walk. */
+export function patrol(store: SqliteStore, scheduler: Scheduler, safeMode: SafeMode): void {
+  const db = store.database()
+  const steps = verifySteps(db, store.crypto, null)
+  const next = () => {
+    if (!db.isOpen) return
+    const step = advance(steps)
+    if ('cause' in step) safeMode.enter(step.cause, step.detail)
+    else if (step.done !== true) scheduler.soon(next)
+    else if (step.value !== null) safeMode.enter(step.value.cause, step.value.detail)
+  }
+  next()
+}
+
+function advance(steps: ReturnType<typeof verifySteps>) {
+  try {
+    return steps.next()
+  } catch (error) {
+    if (!isStorageFailure(error)) throw error
+    return { cause: 'bad_entry', detail: String(error) } as const
+  }
+}
