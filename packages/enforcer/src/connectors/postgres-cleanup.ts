@@ -14,9 +14,9 @@ export class CleanupBlocked extends Error {
 }
 
 /**
- * Takes back what others granted to the role, hands what it owns to `orphanOwner` and drops it. Nothing that a
- * grantee made is ever deleted: it may be the repair, or evidence. Without an `orphanOwner` such objects block
- * the drop and are named in {@link CleanupBlocked}.
+ * Hands what the role owns to `orphanOwner` and drops it. Nothing that a grantee made is ever deleted: it may be
+ * the repair, or evidence. Without an `orphanOwner` such objects block the drop, and so does what an owner
+ * granted to the login itself: only that owner can take it back. {@link CleanupBlocked} names them all.
  *
  * All of it runs as the role itself, not as the connector, so that whatever the grantee prepared gains nothing.
  */
@@ -81,7 +81,7 @@ async function releaseEverywhere(
   if (blocking.length > 0) throw new CleanupBlocked(role, blocking)
 }
 
-/** In one database; answers the objects that still stand in the way. */
+/** In one database; answers what still stands in the way. */
 async function release(
   { db }: Session,
   role: string,
@@ -90,21 +90,28 @@ async function release(
   await db.query(`set role ${quoted(role)}`)
   if (orphanOwner !== undefined)
     await db.query(`reassign owned by ${quoted(role)} to ${quoted(orphanOwner)}`)
-  const owned = await objectsOwned(db, role)
+  const owned = await dependents(db, role, ['o'])
   if (owned.length > 0) return owned
-  // With nothing owned, this only takes back privileges, default privileges and policies.
+  // With nothing owned, this only takes back what the role itself may take back.
   await db.query(`drop owned by ${quoted(role)}`)
-  return []
+  return dependents(db, role, ['o', 'a', 'i', 'r'])
 }
 
-async function objectsOwned(db: pg.Client, role: string): Promise<string[]> {
+/** By kind of dependency: owner, privileges, initial privileges, policy (pg_shdepend.deptype). */
+async function dependents(
+  db: pg.Client,
+  role: string,
+  kinds: readonly string[],
+): Promise<string[]> {
   const { rows } = await db.query<{ object: string }>(
-    `select current_database() || ': ' || pg_describe_object(classid, objid, objsubid) as object
+    `select current_database() || ': ' || pg_describe_object(classid, objid, objsubid)
+       || case deptype when 'o' then '' else ' (privileges)' end as object
      from pg_shdepend
-     where refclassid = 'pg_authid'::regclass and refobjid = $1 and deptype = 'o'
+     where refclassid = 'pg_authid'::regclass and refobjid = $1 and deptype::text = any($2)
+       and classid <> 'pg_auth_members'::regclass
        and dbid in (0, (select oid from pg_database where datname = current_database()))
      order by 1`,
-    [await oidOf(db, role)],
+    [await oidOf(db, role), kinds],
   )
   return rows.map((row) => row.object)
 }

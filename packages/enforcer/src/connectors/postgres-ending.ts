@@ -116,8 +116,8 @@ async function whileForcing(
  * nothing says whose they were: every session of a role that is no more counts (C-05).
  */
 export const isSessionOf = (row: string): string =>
-  `(${row}.usesysid = $1::oid or (${row}.backend_type = 'client backend' and ${row}.usesysid is not null
-    and not exists (select from pg_roles known where known.oid = ${row}.usesysid)))`
+  `(${row}.usesysid = $1::oid
+    or (${row}.usesysid <> 0 and not exists (select from pg_roles known where known.oid = ${row}.usesysid)))`
 
 /** Answers how many sessions it found. */
 async function terminateSessions(

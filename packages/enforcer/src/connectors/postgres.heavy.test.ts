@@ -1,14 +1,11 @@
-import { existsSync } from 'node:fs'
 import { afterAll, beforeAll, describe } from 'vitest'
+import {
+  installations,
+  openPostgresLab,
+  type PostgresLab,
+} from '../../test/postgres-lab.ts'
 import { describeConnector } from './connector.contract.ts'
-import { openPostgresLab, type PostgresLab } from './postgres-lab.ts'
 import { roleOf } from './postgres-role.ts'
-
-const debian = '/usr/lib/postgresql/15/bin'
-const installations = [
-  { name: 'PostgreSQL 18', binaries: null },
-  ...(existsSync(debian) ? [{ name: 'PostgreSQL 15', binaries: debian }] : []),
-]
 
 describe.each(installations)('$name', ({ name, binaries }) => {
   let lab: PostgresLab

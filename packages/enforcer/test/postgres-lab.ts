@@ -1,0 +1,120 @@
+/**
+ * The example estate's PostgreSQL with a connector at it, for the heavy tests and the benchmark. Only those import
+ * the estate; the enforcer itself knows nothing of the command line.
+ *
+ * @module
+ */
+import { existsSync } from 'node:fs'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Instant } from '@halligan/core'
+import pg from 'pg'
+import { createPayments } from '../../cli/src/estate/payments.ts'
+import { type PostgresServer, startPostgres } from '../../cli/src/estate/postgres-server.ts'
+import type { Connector, Credential } from '../src/connectors/port.ts'
+import { postgresConnector } from '../src/connectors/postgres.ts'
+import type { PostgresSettings } from '../src/connectors/postgres-settings.ts'
+import type { SecretShelf } from '../src/store/port.ts'
+
+export type PostgresLab = Readonly<{
+  target: string
+  server: PostgresServer
+  /** The file that holds the connector's URL, as `config.json` refers to it. */
+  urlFile: string
+  /** A connector that is not open yet, with a shelf of its own. */
+  connector(settings?: Partial<PostgresSettings>): Connector
+  asSuperuser<T>(work: (db: pg.Client) => Promise<T>): Promise<T>
+  /** As the connector's role, which a thief of its credential could be. */
+  asConnector<T>(work: (db: pg.Client) => Promise<T>): Promise<T>
+  asOps<T>(work: (db: pg.Client) => Promise<T>): Promise<T>
+  /** A session of the grantee; it is the caller's to end. */
+  login(credential: Credential): Promise<pg.Client>
+  now(): Promise<Instant>
+  log(): Promise<string>
+  remove(): Promise<void>
+}>
+
+const debian = '/usr/lib/postgresql/15/bin'
+
+/** The npm package's PostgreSQL, and Debian's where it is installed: CREATEROLE changed in 16. */
+export const installations: readonly Readonly<{ name: string; binaries: string | null }>[] =
+  [
+    { name: 'PostgreSQL 18', binaries: null },
+    ...(existsSync(debian) ? [{ name: 'PostgreSQL 15', binaries: debian }] : []),
+  ]
+
+/** `ops` is a login with a standing right to repair. Statements are logged. */
+export async function openPostgresLab(binaries: string | null): Promise<PostgresLab> {
+  const dir = await mkdtemp(join(tmpdir(), 'halligan-lab-'))
+  const server = await startPostgres({
+    dir: join(dir, 'postgres'),
+    settings: { log_statement: 'all' },
+    ...(binaries === null ? {} : { binaries }),
+  })
+  const payments = await createPayments(server.superuserUrl)
+  const urlFile = join(dir, 'connector.url')
+  await writeFile(urlFile, `${payments.connectorUrl}\n`, { mode: 0o600 })
+  const opsUrl = new URL(payments.superuserUrl)
+  opsUrl.username = opsUrl.password = 'ops'
+  await within(payments.superuserUrl, (db) =>
+    db.query(`create role ops login password 'ops' in role payments_repair`),
+  )
+  const target = 'payments-pg'
+  return {
+    target,
+    server,
+    urlFile,
+    connector: (settings = {}) =>
+      postgresConnector({ target, url: { file: urlFile }, ...settings }, memoryShelf()),
+    asSuperuser: (work) => within(payments.superuserUrl, work),
+    asConnector: async (work) => within((await readFile(urlFile, 'utf8')).trim(), work),
+    asOps: (work) => within(opsUrl.href, work),
+    login,
+    now: () =>
+      within(payments.superuserUrl, async (db) => {
+        const { rows } = await db.query<{ now: Date }>('select clock_timestamp() as now')
+        return (rows[0]?.now.getTime() ?? Number.NaN) as Instant
+      }),
+    log: () => readFile(server.logFile, 'utf8'),
+    remove: async () => {
+      await server.remove()
+      await rm(dir, { recursive: true })
+    },
+  }
+}
+
+const memoryShelf = (): SecretShelf => {
+  const secrets = new Map<string, string>()
+  return {
+    put: (grant, _, secret) => void secrets.set(grant, secret),
+    get: (grant) => secrets.get(grant) ?? null,
+    drop: (grant) => void secrets.delete(grant),
+  }
+}
+
+/** Idle connections that are ended under us are what is tested: not a failure of the process. */
+async function connected(config: pg.ClientConfig): Promise<pg.Client> {
+  const db = new pg.Client(config)
+  db.on('error', () => undefined)
+  await db.connect()
+  return db
+}
+
+const login = ({
+  PGHOST: host = '',
+  PGPORT: port,
+  PGDATABASE: database = '',
+  PGUSER: user = '',
+  PGPASSWORD: password = '',
+}: Credential): Promise<pg.Client> =>
+  connected({ host, port: Number(port), database, user, password })
+
+async function within<T>(url: string, work: (db: pg.Client) => Promise<T>): Promise<T> {
+  const db = await connected({ connectionString: url })
+  try {
+    return await work(db)
+  } finally {
+    await db.end()
+  }
+}
