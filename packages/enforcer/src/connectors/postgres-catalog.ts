@@ -140,7 +140,8 @@ export const databaseCatalog: readonly CatalogQuery[] = [
     sql: folded(
       'rule',
       `select n.nspname in ${system} as is_system, c.oid::regclass || ': ' || rulename as object,
-         'enabled=' || ev_enabled::text || ' body=' || md5(pg_get_ruledef(r.oid)) as detail
+         'enabled=' || ev_enabled::text || ' body=' || md5(
+           case when n.nspname in ${system} then ev_action::text else pg_get_ruledef(r.oid) end) as detail
        from pg_rewrite r join pg_class c on c.oid = ev_class
        join pg_namespace n on n.oid = c.relnamespace where not ${temporary}`,
     ),

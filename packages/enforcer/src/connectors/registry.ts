@@ -1,5 +1,6 @@
 import type { SecretShelf } from '../store/port.ts'
 import type { Connector } from './port.ts'
+import { makePostgresConnector } from './postgres.ts'
 
 /** One target's settings as they stand in config.json: references to secrets, never secrets. */
 export type ConnectorSettings = Readonly<{ kind: string } & Record<string, unknown>>
@@ -14,4 +15,6 @@ export type MakeConnector = (
 ) => Connector
 
 /** Every kind of target there is. A new one is one file and one line here. */
-export const connectors: Readonly<Record<string, MakeConnector>> = {}
+export const connectors: Readonly<Record<string, MakeConnector>> = {
+  postgres: makePostgresConnector,
+}
