@@ -14,7 +14,7 @@ export type Config = Readonly<{
   url: string | null
   /** PEM, read from the files that were named. */
   tls: Readonly<{ cert: string; key: string }> | null
-  /** The local anchor: best on another disk than `dir`. */
+  /** The local anchor: a file outside `dir`, and best on another disk. */
   anchor: string
   logLevel: string
   /** Where notices go, signed as Standard Webhooks; null keeps them for `watch` alone. */
@@ -92,7 +92,7 @@ export function readConfig(flags: Settings, env: Env): Config {
       cert === undefined || key === undefined
         ? null
         : { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') },
-    anchor: resolve(get('anchor') ?? join(dir, 'anchor')),
+    anchor: resolve(get('anchor') ?? `${dir}.anchor`),
     logLevel: get('log-level') ?? 'info',
     noticeUrl: get('notice-url') ?? null,
     noticePrivate: get('notice-private') === 'true',

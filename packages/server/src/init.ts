@@ -12,6 +12,7 @@ import { nodeCrypto } from '@halligan/ledger/node'
 import { checkBundle } from '@halligan/policy'
 import { readBundleFolder } from '@halligan/policy/node'
 import { acceptGenesis, enterGenesis, genesisRoster } from './genesis.ts'
+import { keepIdentity } from './identity.ts'
 import { makeKeys, readKeys } from './keys.ts'
 import { nodeClock, nodeScheduler } from './node-ports.ts'
 import { databaseFile, openLog } from './open-log.ts'
@@ -56,10 +57,11 @@ export async function initGenesis(files: GenesisFiles): Promise<string> {
     throw new InitRefused(
       bundle.error.map(({ file, line, reason }) => `${file}:${line}: ${reason}`).join('\n'),
     )
+  const { origin } = currentLog(genesis.value.roster)
   const log = await openLog({
     folder: files.dir,
     anchorPath: files.anchor,
-    origin: currentLog(genesis.value.roster).origin,
+    origin,
     signer: keys.log,
     crypto: nodeCrypto,
     clock: nodeClock,
@@ -77,5 +79,6 @@ export async function initGenesis(files: GenesisFiles): Promise<string> {
   if (entered.ok) await log.writer.anchored(log.writer.frontier().head.size - 1)
   await log.close()
   if (!entered.ok) throw new InitRefused(`genesis was refused: ${entered.error.code}`)
+  await keepIdentity(files.dir, { estate: genesis.value.roster.estate, origin })
   return digest
 }

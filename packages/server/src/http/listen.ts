@@ -1,8 +1,11 @@
 import { createServer as createHttp, type Server, type ServerOptions } from 'node:http'
 import { createServer as createHttps } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
-import { createAdaptorServer } from '@hono/node-server'
-import type { Hono } from 'hono'
+import {
+  createAdaptorServer,
+  type Http2Bindings,
+  type HttpBindings,
+} from '@hono/node-server'
 
 export type ListenOptions = Readonly<{
   host: string
@@ -31,15 +34,20 @@ const limits = {
 
 const loopback = ['127.0.0.1', '::1', 'localhost']
 
+export type Fetch = (
+  request: Request,
+  env: HttpBindings | Http2Bindings,
+) => Response | Promise<Response>
+
 /** Rejects rather than serve a plain connection beyond this machine. */
 export async function listen(
-  app: Hono,
+  fetch: Fetch,
   { host, port, tls, maxConnections }: ListenOptions,
   timeouts: Partial<typeof limits> = {},
 ): Promise<Listening> {
   if (tls === null && !loopback.includes(host))
     throw new Error(`refusing to listen on ${host} without a TLS certificate and key`)
-  const common = { fetch: app.fetch, overrideGlobalObjects: false }
+  const common = { fetch, overrideGlobalObjects: false }
   const all = { ...limits, ...timeouts }
   const server = (
     tls === null

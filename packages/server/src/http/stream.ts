@@ -6,7 +6,7 @@ import type { StreamedEvent } from './handler.ts'
 export type StreamDeps = Readonly<{
   writer: Writer
   view(): View
-  clock: Clock
+  clock: Pick<Clock, 'now'>
   scheduler: Scheduler
 }>
 

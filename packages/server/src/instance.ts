@@ -1,0 +1,177 @@
+/**
+ * One running control plane: log, use cases and endpoints put together. This is the only place where all of them
+ * meet.
+ *
+ * @module
+ */
+import type { Instant, PrincipalId } from '@halligan/core'
+import { nodeCrypto } from '@halligan/ledger/node'
+import type { Hono } from 'hono'
+import type { Logger } from 'pino'
+import type { Config } from './config.ts'
+import { actHandlers } from './http/act-handlers.ts'
+import { askHandlers } from './http/ask-handlers.ts'
+import { caseHandlers } from './http/case-handlers.ts'
+import { enforcerHandlers } from './http/enforcer-handlers.ts'
+import type { Handlers } from './http/handler.ts'
+import { openHandlers } from './http/open-handlers.ts'
+import { createRateCap } from './http/rate.ts'
+import { readHandlers } from './http/read-handlers.ts'
+import { serveAll } from './http/serve.ts'
+import { createSessions } from './http/session.ts'
+import type { ServerKeys } from './keys.ts'
+import { createNet, nodeRandom } from './node-ports.ts'
+import { createNonces } from './nonce.ts'
+import { webhookSink } from './notify/webhook.ts'
+import { openLog, type RunningLog } from './open-log.ts'
+import type { Clock, Scheduler } from './ports.ts'
+import { recordedSource } from './sources/recorded.ts'
+import type { Deps } from './usecases/deps.ts'
+import { createInForce } from './usecases/in-force.ts'
+import { createRefusalTally } from './usecases/record-refusal.ts'
+import { runDueWork } from './usecases/run-due-work.ts'
+
+export type InstanceOptions = Readonly<{
+  config: Config
+  keys: ServerKeys
+  /** Of the roster's current log, as the operator's folder remembers it (ST-07). */
+  origin: string
+  clock: Clock
+  scheduler: Scheduler
+  log: Logger
+  leaveSafeMode: Deps['leaveSafeMode']
+}>
+
+export type Instance = Readonly<{
+  app: Hono
+  ledger: RunningLog
+  close(): Promise<void>
+}>
+
+/** Opens the log and everything over it. Throws what `openLog` throws. */
+export async function openInstance(options: InstanceOptions): Promise<Instance> {
+  const { config, keys, origin, scheduler, log } = options
+  const ledger = await openLog({
+    folder: config.dir,
+    anchorPath: config.anchor,
+    origin,
+    signer: keys.log,
+    crypto: nodeCrypto,
+    clock: options.clock,
+    scheduler,
+  })
+  const deps = depsOf(options, ledger)
+  ledger.safeMode.onChange(({ kind, cause, detail }) =>
+    log.warn({ cause, detail }, `SAFE MODE ${kind}`),
+  )
+  for (const { cause, detail } of ledger.safeMode.causes())
+    log.error({ cause, detail }, 'started in SAFE MODE')
+  const app = appOf(options, ledger, deps)
+  const stopWork = workWhenDue(deps, scheduler, log)
+  return {
+    app,
+    ledger,
+    async close() {
+      await stopWork()
+      await ledger.close()
+    },
+  }
+}
+
+function depsOf(options: InstanceOptions, ledger: RunningLog): Deps {
+  const { config, keys } = options
+  const view = () => ledger.store.view()
+  const clock = { now: () => ledger.clock.now() }
+  return {
+    writer: ledger.writer,
+    view,
+    crypto: nodeCrypto,
+    clock,
+    random: nodeRandom,
+    issuer: keys.issuer,
+    nonces: createNonces(nodeRandom, keys.mac),
+    inForce: createInForce(nodeCrypto),
+    sources: [recordedSource('act', view), recordedSource('webhook', view)],
+    sink: sinkOf(config, keys, clock),
+    refusals: createRefusalTally(),
+    leaveSafeMode: options.leaveSafeMode,
+  }
+}
+
+function sinkOf(config: Config, keys: ServerKeys, clock: Deps['clock']): Deps['sink'] {
+  const { noticeUrl: url, noticePrivate } = config
+  if (url === null) return null
+  const { hostname } = new URL(url)
+  const net = createNet(new Set(noticePrivate ? [hostname.replace(/^\[|\]$/g, '')] : []))
+  return webhookSink({ url, secret: keys.noticeSecret, net, clock })
+}
+
+function appOf(options: InstanceOptions, ledger: RunningLog, deps: Deps): Hono {
+  const { config, keys, scheduler, log } = options
+  const { limits } = config
+  const cap = (rate: typeof limits.session) => createRateCap(options.clock, rate)
+  const sessions = createSessions(nodeCrypto, nodeRandom, keys.mac)
+  const all = {
+    ...deps,
+    scheduler,
+    sessions,
+    log: ledger,
+    journal: ledger.journal,
+    safeMode: ledger.safeMode,
+    incidentSecret: keys.incidentSecret,
+    prepareCap: cap(limits.prepare),
+    whatIfCap: cap(limits.whatIf),
+    logWhatIf: (by: PrincipalId, about: PrincipalId) => log.info({ by, about }, 'what if'),
+  }
+  const handlers: Handlers = {
+    ...openHandlers(all),
+    ...readHandlers(all),
+    ...askHandlers(all),
+    ...actHandlers(all),
+    ...caseHandlers(all),
+    ...enforcerHandlers(all),
+  }
+  return serveAll(handlers, {
+    clock: { ...options.clock, ...deps.clock },
+    crypto: nodeCrypto,
+    sessions,
+    roster: () => deps.inForce.roster(deps.view()).roster,
+    sessionCap: cap(limits.session),
+    addressCap: cap(limits.address),
+    count: deps.refusals.count,
+    log: (line, fault) =>
+      fault === undefined ? log.info(line, 'answered') : log.error({ ...line, err: fault }),
+  })
+}
+
+/** Longer than this nothing waits that has become due while nobody looked. */
+const mostIdleMillis = 1000
+
+/** Due work is read from the store; the timer only says when to look again (K-10). */
+function workWhenDue(deps: Deps, scheduler: Scheduler, log: Logger): () => Promise<void> {
+  let stopped = false
+  let cancel = () => {}
+  let running: Promise<void> = Promise.resolve()
+
+  const work = async () => {
+    try {
+      await runDueWork(deps)
+    } catch (err) {
+      log.error({ err }, 'due work failed and stays due')
+    }
+    if (!stopped) cancel = scheduler.after(waitFor(deps.view().nextDue()), again)
+  }
+  const again = () => {
+    running = work()
+  }
+  const waitFor = (due: Instant | null): number => {
+    const wait = due === null ? mostIdleMillis : due - deps.clock.now()
+    return Math.min(mostIdleMillis, Math.max(10, wait))
+  }
+  again()
+  return async () => {
+    stopped = true
+    cancel()
+    await running
+  }
+}
