@@ -2,6 +2,11 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { BundleFiles } from './bundle.ts'
 
+export class UnreadableBundle extends Error {
+  override readonly name = 'UnreadableBundle'
+  readonly code = 'unreadable_bundle'
+}
+
 /**
  * The files of the bundle in `folder`, without README.md and what begins with a dot. Throws when the
  * folder cannot be read whole: a bundle with a file missing is another bundle (PO-14).
@@ -11,7 +16,8 @@ export function readBundleFolder(folder: string): BundleFiles {
     .filter((entry) => !entry.isDirectory())
     .map((entry) => {
       const path = join(entry.parentPath, entry.name).slice(join(folder, '/').length)
-      if (!entry.isFile()) throw new Error(`${path} in ${folder} is no plain file`)
+      if (!entry.isFile())
+        throw new UnreadableBundle(`${path} in ${folder} is no plain file`)
       return path.replaceAll('\\', '/')
     })
     .filter(

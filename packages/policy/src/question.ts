@@ -20,6 +20,9 @@ export const uid = (type: string, id: string): Uid => ({ type, id })
 
 const reference = (type: string, id: string) => ({ __entity: uid(type, id) })
 
+/** Of no incident that was ever opened. */
+export const mildest = 9
+
 /** The whole estate as one resource: for asks about no system in particular. */
 export const estateUid = uid('Estate', 'estate')
 
@@ -49,7 +52,7 @@ function contextOf(route: RouteTerms, facts: Facts): Question['context'] {
     },
     lifeSeconds: facts.lifeSeconds,
     onCall: facts.requester.onCallFor.includes(facts.system),
-    incident: { ...facts.incident },
+    incident: incidentOf(facts),
     time: { ...facts.time },
     stepUp: { ...facts.stepUp },
     reviews: { ...facts.reviews },
@@ -60,6 +63,12 @@ function contextOf(route: RouteTerms, facts: Facts): Question['context'] {
     recentPolicyAuthor: facts.recentPolicyAuthor,
   }
 }
+
+/** Where no incident is open, its severity is the mildest: a policy that forgets to ask denies. */
+const incidentOf = ({ incident }: Facts): Facts['incident'] =>
+  incident.known && incident.open && incident.affectsSystem
+    ? incident
+    : { ...incident, severity: mildest, ageSeconds: 0 }
 
 export const actorEntities = (actor: Actor): readonly EntityJson[] => [
   {

@@ -18,6 +18,7 @@ import { type Estate, groupsOf, onCallFor, systemOf } from './estate.ts'
 import { type SomeFacts, someFacts } from './facts.ts'
 import { type Action, actions } from './permits.ts'
 import type { BundleProblem } from './problem.ts'
+import { mildest } from './question.ts'
 import {
   flag,
   listOf,
@@ -173,7 +174,7 @@ function factsOf(estate: Estate, some: SomeFacts): Facts {
 export const noIncident: Facts['incident'] = {
   known: false,
   open: false,
-  severity: 9,
+  severity: mildest,
   ageSeconds: 0,
   affectsSystem: false,
 }
