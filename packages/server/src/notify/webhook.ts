@@ -9,7 +9,7 @@ export type WebhookSinkOptions = Readonly<{
   /** `whsec_` and base64, as Standard Webhooks writes it. */
   secret: string
   net: Net
-  clock: Clock
+  clock: Pick<Clock, 'now'>
   timeoutMillis?: number
 }>
 

@@ -8,7 +8,7 @@ export type IncidentReading = Readonly<{ asOf: Instant; incident: Incident | nul
 /** Asks every source. Unknown or unreachable counts as absent: a fault never opens a door. */
 export async function readIncident(
   sources: readonly IncidentSource[],
-  clock: Clock,
+  clock: Pick<Clock, 'now'>,
   id: string,
 ): Promise<IncidentReading> {
   const asOf = clock.now()

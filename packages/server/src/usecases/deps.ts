@@ -16,7 +16,7 @@ export type Deps = Readonly<{
   /** What is durable now. */
   view(): View
   crypto: Crypto
-  clock: Clock
+  clock: Pick<Clock, 'now'>
   random: Random
   /** Signs decisions and orders. */
   issuer: Signer
