@@ -46,6 +46,7 @@ export function startDueLoop(
   site: Site,
   pace: Pace,
   onBroken: (error: unknown) => void,
+  afterLook: () => void = () => {},
 ): DueLoop {
   const lanes = new Map<string, Lane>()
   const retries = new Map<string, Retry>()
@@ -103,6 +104,7 @@ export function startDueLoop(
         .filter((millis) => millis > 0)
       const next = Math.min(pace.wakeMillis, wait, ...retryWait)
       cancel = site.scheduler.after(Math.max(1, next), look)
+      afterLook()
     } catch (error) {
       broken(error)
     }

@@ -1,0 +1,135 @@
+/**
+ * One enforcer at work: the due loop, which needs nobody, and beside it the conversations with the control plane, which may
+ * fail for as long as they like. Everything comes through the site's ports, so that a test runs it in one process.
+ *
+ * @module
+ */
+import type { GrantId } from '@halligan/core'
+import { TargetTaken } from './connectors/port.ts'
+import { deliverReceipts } from './deliver.ts'
+import { lookForDrift } from './drift.ts'
+import { type DueLoop, type Pace, startDueLoop, usualPace } from './due.ts'
+import { acceptOrder } from './open-grant.ts'
+import { createRepeat, type Repeat } from './repeat.ts'
+import { resealGrant } from './reseal-grant.ts'
+import type { Site } from './site.ts'
+import { sync, type Told } from './sync.ts'
+
+export type DaemonPace = Pace &
+  Readonly<{
+    /** A sync at least this often, whether or not anything woke it. */
+    syncMillis: number
+    driftMillis: number
+  }>
+
+export const usualDaemonPace: DaemonPace = {
+  ...usualPace,
+  syncMillis: 10_000,
+  driftMillis: 60_000,
+}
+
+export type Daemon = Readonly<{
+  due: DueLoop
+  /** Asks the control plane now. */
+  wake(): void
+  /** Resolves once nothing that has begun is still under way. */
+  idle(): Promise<void>
+  stop(): Promise<void>
+}>
+
+/**
+ * Takes every target, then starts. Throws `TargetTaken` when another enforcer holds one; a target that cannot be reached is
+ * tried again for as long as it takes. `onBroken` hears of a broken promise, after which nothing more is begun.
+ */
+export async function startDaemon(
+  site: Site,
+  pace: DaemonPace,
+  onBroken: (error: unknown) => void,
+): Promise<Daemon> {
+  await takeTargets(site)
+  let unlisted: ReadonlySet<GrantId> = new Set()
+  let missedBefore: ReadonlySet<GrantId> = new Set()
+  const broken = (error: unknown) => {
+    for (const each of repeats) each.stop()
+    onBroken(error)
+  }
+  const outbox = createRepeat(site, pace, pace.syncMillis, broken, () =>
+    deliverReceipts(site),
+  )
+  let lastTold = 0
+  const due = startDueLoop(site, pace, broken, () => {
+    const seq = site.books.lastReceipt()?.seq ?? 0
+    if (seq > lastTold) outbox.now()
+    lastTold = seq
+  })
+  const syncing = createRepeat(site, pace, pace.syncMillis, broken, async () => {
+    const told = await sync(site)
+    due.look()
+    if (!told.ok) {
+      const { code, detail } = told.error
+      site.log({ level: 'warn', what: 'control_plane_silent', code, detail })
+      return false
+    }
+    carryOut(site, due, told.value)
+    // One answer may have been made before the last receipt arrived; two in a row are drift.
+    unlisted = new Set([...told.value.unlisted].filter((grant) => missedBefore.has(grant)))
+    missedBefore = told.value.unlisted
+    outbox.now()
+    return true
+  })
+  const drifting = createRepeat(site, pace, pace.driftMillis, broken, async () => {
+    await takeTargets(site)
+    const targets = [...site.connectors.keys()]
+    await Promise.all(targets.map((target) => lookForDrift(site, target, unlisted)))
+    outbox.now()
+    return true
+  })
+  const repeats: readonly Repeat[] = [outbox, syncing, drifting]
+  due.look()
+  const hush = site.controlPlane.wakeUps(syncing.now)
+  for (const each of [drifting, syncing]) each.now()
+  return {
+    due,
+    wake: syncing.now,
+    async idle() {
+      await Promise.all([due.idle(), ...repeats.map((each) => each.idle())])
+    },
+    async stop() {
+      hush()
+      due.stop()
+      for (const each of repeats) each.stop()
+      await Promise.all([due.idle(), ...repeats.map((each) => each.idle())])
+      await Promise.all([...site.connectors.values()].map((connector) => connector.close()))
+    },
+  }
+}
+
+/** Everything that an answer asks for waits in the lane of its target. */
+function carryOut(site: Site, due: DueLoop, { opens, reseals }: Told): void {
+  for (const admitted of opens) {
+    const { grant, target } = admitted.proven.order
+    due.lane(target).run(grant, false, async () => {
+      await acceptOrder(site, admitted)
+      due.look()
+    })
+  }
+  for (const admitted of reseals) {
+    const { grant, target } = admitted.order
+    due.lane(target).run(grant, false, async () => {
+      await resealGrant(site, admitted)
+      due.look()
+    })
+  }
+}
+
+/** Idempotent. What is held elsewhere refuses the whole enforcer; what is away is only reported. */
+async function takeTargets(site: Site): Promise<void> {
+  for (const [target, connector] of site.connectors)
+    try {
+      await connector.open()
+    } catch (error) {
+      if (error instanceof TargetTaken) throw error
+      const why = error instanceof Error ? error.message : String(error)
+      site.log({ level: 'alarm', what: 'target_unready', target, why })
+    }
+}
