@@ -12,13 +12,14 @@ import { visible } from './display/visible.ts'
 import { writePrivately } from './key-file.ts'
 import { type CliRefusal, failed } from './refusal.ts'
 
-export type DatabaseLogin = Readonly<{
-  host: string
-  port: string
-  database: string
-  user: string
-  password: string
-}>
+const names = ['PGHOST', 'PGPORT', 'PGDATABASE', 'PGUSER', 'PGPASSWORD'] as const
+const optional = ['PGSSLMODE', 'PGSSLROOTCERT'] as const
+
+/** libpq's own names for a login, and no other variable: a credential must not reach further than libpq. */
+export type DatabaseLogin = Readonly<
+  Record<(typeof names)[number], string> &
+    Partial<Record<(typeof optional)[number], string>>
+>
 
 const plain = /^[A-Za-z0-9._:/+=~-]{1,255}$/
 
@@ -26,34 +27,27 @@ const plain = /^[A-Za-z0-9._:/+=~-]{1,255}$/
 export function databaseLogin(
   credential: Readonly<Record<string, string>>,
 ): Result<DatabaseLogin, CliRefusal> {
-  const { host = '', port = '', database = '', user = '', password = '' } = credential
-  const login = { host, port, database, user, password }
-  const odd = Object.entries(login).find(([, value]) => !plain.test(value))
-  return odd === undefined
-    ? ok(login)
+  const missing = names.find((name) => credential[name] === undefined)
+  const known: readonly string[] = [...names, ...optional]
+  const odd = Object.entries(credential).find(
+    ([name, value]) => !known.includes(name) || !plain.test(value),
+  )
+  const bad = missing ?? odd?.[0]
+  return bad === undefined
+    ? ok(credential as DatabaseLogin)
     : failed(
         'not_a_database_login',
-        `the credential has no usable ${visible(odd[0])}`,
+        `the credential has no usable ${visible(bad)}`,
         'halligan connect GRANT --show',
       )
 }
-
-/** libpq's own names for it. */
-export const environmentOf = (login: DatabaseLogin): Readonly<Record<string, string>> => ({
-  PGHOST: login.host,
-  PGPORT: login.port,
-  PGDATABASE: login.database,
-  PGUSER: login.user,
-  PGPASSWORD: login.password,
-  PGAPPNAME: 'halligan',
-})
 
 /** psql's exit code, or null when there is no psql on this machine. */
 export function openPsql(
   login: DatabaseLogin,
   args: readonly string[],
 ): Promise<number | null> {
-  const env = { ...process.env, ...environmentOf(login) }
+  const env = { ...process.env, ...login, PGAPPNAME: 'halligan' }
   const psql = spawn('psql', args, { env, stdio: 'inherit', shell: false })
   return new Promise((resolve, reject) => {
     psql.once('error', (error: NodeJS.ErrnoException) =>
@@ -72,7 +66,7 @@ export async function writeLoginFile(
   const logins = join(folder, 'logins')
   await mkdir(logins, { recursive: true, mode: 0o700 })
   const file = join(logins, `${name}.env`)
-  const lines = Object.entries(environmentOf(login)).map(
+  const lines = Object.entries(login).map(
     ([variable, value]) => `export ${variable}=${value}`,
   )
   await writePrivately(file, `${lines.join('\n')}\n`)
@@ -92,8 +86,15 @@ export async function runSql(
   sql: string,
 ): Promise<Result<Rows, CliRefusal>> {
   const { default: pg } = await import('pg')
-  const { port, ...rest } = login
-  const db = new pg.Client({ ...rest, port: Number(port), application_name: 'halligan' })
+  const db = new pg.Client({
+    host: login.PGHOST,
+    port: Number(login.PGPORT),
+    database: login.PGDATABASE,
+    user: login.PGUSER,
+    password: login.PGPASSWORD,
+    ssl: login.PGSSLMODE === 'verify-full',
+    application_name: 'halligan',
+  })
   // A session that is ended under us is an answer to the query, not a crash.
   db.on('error', () => undefined)
   try {

@@ -18,6 +18,13 @@ import { revealCommand } from './commands/reveal.ts'
 import { reviewCommand } from './commands/review.ts'
 import { statusCommand } from './commands/status.ts'
 import { watchCommand } from './commands/watch.ts'
+import { drillCommand } from './commands/drill.ts'
+import { estateCommand } from './commands/estate.ts'
+import { inviteCommand } from './commands/invite.ts'
+import { ledgerCommand } from './commands/ledger.ts'
+import { policyCommand } from './commands/policy.ts'
+import { rosterCommand } from './commands/roster.ts'
+import { enforcerCommand, serverCommand, siblingCode } from './commands/siblings.ts'
 import { type ExitCode, exitCode } from './exit-code.ts'
 import type { Machine } from './machine.ts'
 
@@ -38,6 +45,14 @@ const commands = [
   attestCommand,
   reviewCommand,
   incidentCommand,
+  policyCommand,
+  rosterCommand,
+  inviteCommand,
+  ledgerCommand,
+  serverCommand,
+  enforcerCommand,
+  estateCommand,
+  drillCommand,
 ]
 
 const exitCodes = `
@@ -48,6 +63,8 @@ from HALLIGAN_PASSPHRASE_FILE, HALLIGAN_PASSPHRASE, or a question.`
 
 /** Runs one command line. Throws only for broken promises. */
 export async function main(args: readonly string[], machine: Machine): Promise<ExitCode> {
+  const [first, ...rest] = args
+  if (first === 'server' || first === 'enforcer') return siblingCode(first, rest)
   let code: ExitCode = exitCode.ok
   const run: Run = {
     machine,

@@ -1,0 +1,58 @@
+import { Command } from 'commander'
+import { act, type Common, type Run, shown } from '../command.ts'
+import { type ExampleEstate, openEstate } from '../example/estate.ts'
+import { names, people } from '../example/people.ts'
+
+type Options = Readonly<{ dir: string; port: string }> & Common
+
+export const estateCommand = (run: Run): Command =>
+  new Command('estate').description('an example estate to try everything on').addCommand(
+    new Command('start')
+      .description('start it, or resume it; Ctrl-C stops it and keeps its data')
+      .option('--dir <folder>', 'where it lives', '.halligan')
+      .option('--port <port>', 'of the control plane, when it is new', '8443')
+      .action(
+        act<Options>(run, async ({ dir, port }) => {
+          const { terminal } = run.machine
+          const started = performance.now()
+          const estate = await openEstate({
+            folder: dir,
+            port: Number(port),
+            say: (step) => terminal.say(`  ${step} ...`),
+          })
+          const seconds = ((performance.now() - started) / 1000).toFixed(1)
+          terminal.data(screen(estate, seconds))
+          await interrupted()
+          terminal.say('\nStopping. The data stays; start again to resume.')
+          await estate.stop()
+          return shown({ folder: estate.folder }, '')
+        }),
+      ),
+  )
+
+function interrupted(): Promise<void> {
+  return new Promise((resolve) => {
+    process.once('SIGINT', () => resolve())
+    process.once('SIGTERM', () => resolve())
+  })
+}
+
+const screen = ({ folder, url, rosterDigest }: ExampleEstate, seconds: string): string =>
+  `
+Halligan's example estate runs (${seconds} s). Ctrl-C stops it.
+
+  control plane  ${url}
+  roster digest  ${rosterDigest}
+  enforcer       enf-payments, in front of a real PostgreSQL with a payments database
+  data           ${folder}
+
+Act as somebody: in another terminal, in this directory,
+${names.map((name) => `  . ${folder}/${name}/env    # ${name}: ${people[name]}`).join('\n')}
+(The passphrase lies beside each key, because this is an example.)
+
+One emergency, from the first word to the last:
+  . ${folder}/ada/env
+  npx halligan incident open inc-1 --severity 2 --system payments-db --title "settlement is stuck"
+  npx halligan check --incident inc-1
+  npx halligan request payments-db-repair --incident inc-1 --reason "batch 29 is stuck" --life 5m
+Each command prints the next one.`.trimStart()

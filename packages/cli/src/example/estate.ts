@@ -1,0 +1,223 @@
+/**
+ * The example estate: four people and an agent, a control plane, an enforcer and a real PostgreSQL, each a process of
+ * its own. It is set up by the same commands that people type.
+ *
+ * @module
+ */
+import { existsSync } from 'node:fs'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { join, resolve } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { createPayments, type Payments } from '../estate/payments.ts'
+import { type PostgresServer, startPostgres } from '../estate/postgres-server.ts'
+import { enforcerId, enrollEnforcer, writeEnforcerFiles } from './enforcer.ts'
+import { mustHold, type Name, names, Person, people, threshold, trustees } from './people.ts'
+import { type Daemon, Programs } from './programs.ts'
+
+export const estateName = 'example'
+export const system = 'payments-db'
+export const target = 'payments-pg'
+
+export const exampleBundle = fileURLToPath(new URL('../../example/bundle', import.meta.url))
+
+export type ExampleEstate = Readonly<{
+  folder: string
+  url: string
+  rosterDigest: string
+  people: Readonly<Record<Name, Person>>
+  payments: Payments
+  server: Daemon
+  enforcer: Daemon
+  /** Ends every process. The data stays. */
+  stop(): Promise<void>
+}>
+
+export type EstateOptions = Readonly<{
+  /** Made when missing, resumed when it holds an estate. */
+  folder: string
+  /** Preferred; another free one is taken for a new estate. */
+  port: number
+  /** Told before each step. */
+  say(step: string): void
+}>
+
+/** Resolves once the server answers and the enforcer holds its target. Throws, all stopped, when a step fails. */
+export async function openEstate(options: EstateOptions): Promise<ExampleEstate> {
+  const programs = new Programs()
+  let postgres: PostgresServer | null = null
+  const stop = async () => {
+    await programs.stopAll()
+    await postgres?.stop()
+  }
+  try {
+    const folder = resolve(options.folder)
+    await mkdir(join(folder, 'logs'), { recursive: true, mode: 0o700 })
+    const starting = startPostgres({ dir: join(folder, 'postgres') })
+    const ceremony = settled(keysAndServer(folder, programs, options))
+    postgres = await starting
+    const payments = await createPayments(postgres.superuserUrl)
+    const founded = await ceremony
+    const server = founded.server
+    await writeEnforcerFiles(folder, payments, founded)
+    const enforcer = programs.start(
+      'halligan-enforcer',
+      ['run', '--dir', join(folder, 'enforcer')],
+      join(folder, 'logs', 'enforcer.log'),
+    )
+    options.say('enforcer')
+    await until(enforcer, () => holdsTarget(programs, folder))
+    return { folder, ...founded, payments, server, enforcer, stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+type Founded = Readonly<{
+  url: string
+  rosterDigest: string
+  people: Readonly<Record<Name, Person>>
+  server: Daemon
+}>
+
+/** A failure is kept until somebody awaits it, so that it never ends the process meanwhile. */
+function settled<T>(work: Promise<T>): Promise<T> {
+  work.catch(() => undefined)
+  return work
+}
+
+async function keysAndServer(
+  folder: string,
+  programs: Programs,
+  { port: preferred, say }: EstateOptions,
+): Promise<Founded> {
+  const persons = Object.fromEntries(
+    names.map((name) => [name, new Person(name, folder, programs)]),
+  ) as Record<Name, Person>
+  const place = join(folder, 'estate.json')
+  const known = existsSync(place) ? JSON.parse(await readFile(place, 'utf8')) : null
+  const port: number = known?.port ?? (await freePort(preferred))
+  const rosterDigest = known?.rosterDigest ?? (await found(folder, programs, persons, say))
+  await writeFile(place, `${JSON.stringify({ port, rosterDigest }, null, 2)}\n`)
+  say('server')
+  const server = programs.start(
+    'halligan-server',
+    ['run', '--dir', join(folder, 'server'), '--port', String(port)],
+    join(folder, 'logs', 'server.log'),
+  )
+  const url = `http://127.0.0.1:${port}`
+  await until(server, () => isReady(url))
+  const login = ['login', '--server', url, '--trust', rosterDigest]
+  if (known === null) {
+    say('people')
+    await eachInTurn(names, async (name) => mustHold(await persons[name].run(...login)))
+  }
+  return { url, rosterDigest, people: persons, server }
+}
+
+/** The genesis ceremony. The server never sees a private key of a person, nor they the server's. */
+async function found(
+  folder: string,
+  programs: Programs,
+  persons: Readonly<Record<Name, Person>>,
+  say: (step: string) => void,
+): Promise<string> {
+  const at = (...parts: readonly string[]) => join(folder, ...parts)
+  say('keys')
+  const enrolling = settled(enrollEnforcer(folder, programs))
+  await eachInTurn(names, (name) => persons[name].makeKey())
+  const founders = await foundersOf(persons, await enrolling)
+  await writeFile(at('founders.json'), `${JSON.stringify(founders, null, 2)}\n`)
+  say('genesis')
+  const init = (...args: readonly string[]) =>
+    programs.run('halligan-server', ['init', '--dir', at('server'), ...args])
+  mustHold(await init('--founders', at('founders.json')))
+  const genesis = at('server', 'genesis.json')
+  for (const name of trustees.slice(0, threshold))
+    mustHold(await persons[name].run('roster', 'sign', genesis, '--yes'))
+  const printed = mustHold(await init('--genesis', genesis, '--bundle', exampleBundle))
+  const digest = /sha256:[0-9a-f]{64}/.exec(printed)?.[0]
+  if (digest === undefined) throw new Error('the ceremony printed no roster digest')
+  return digest
+}
+
+async function foundersOf(
+  persons: Readonly<Record<Name, Person>>,
+  enforcerKey: string,
+) {
+  const keyed = await Promise.all(
+    names.map(async (person) => ({ person, pub: await persons[person].publicKey() })),
+  )
+  return {
+    estate: estateName,
+    threshold,
+    trustees: keyed.filter(({ person }) => trustees.some((name) => name === person)),
+    people: keyed.map(({ person, pub }) =>
+      person === 'robo'
+        ? { person, kind: 'agent', owner: 'ada', keys: [pub] }
+        : { person, kind: 'human', keys: [pub] },
+    ),
+    approverGroups: { 'payments-leads': ['bob', 'cy'] },
+    enforcers: [{ id: enforcerId, pub: enforcerKey, targets: [target] }],
+  }
+}
+
+/** Two at a time: starting a process is work for a processor, and there may be only two. */
+async function eachInTurn<T>(
+  items: readonly T[],
+  work: (item: T) => Promise<unknown>,
+): Promise<void> {
+  const left = [...items]
+  const worker = async () => {
+    for (let item = left.shift(); item !== undefined; item = left.shift()) await work(item)
+  }
+  await Promise.all([worker(), worker()])
+}
+
+const millisToStart = 20_000
+const millisBetweenLooks = 50
+
+/** Waits for `condition` while `daemon` runs. Throws with the end of its log when it does not come true. */
+async function until(daemon: Daemon, condition: () => Promise<boolean>): Promise<void> {
+  const late = Date.now() + millisToStart
+  while (!(await condition())) {
+    if (!daemon.running || Date.now() > late) {
+      const log = await readFile(daemon.log, 'utf8')
+      throw new Error(`${daemon.name} did not start:\n${log.slice(-2000)}`)
+    }
+    await pause(millisBetweenLooks)
+  }
+}
+
+const isReady = (url: string): Promise<boolean> =>
+  fetch(`${url}/healthz`).then(
+    (response) => response.ok,
+    () => false,
+  )
+
+async function holdsTarget(programs: Programs, folder: string): Promise<boolean> {
+  const dir = join(folder, 'enforcer')
+  const { code } = await programs.run('halligan-enforcer', ['status', '--dir', dir])
+  return code === 0
+}
+
+/** `preferred` when it is free, otherwise any. */
+async function freePort(preferred: number): Promise<number> {
+  return (await portIfFree(preferred)) ?? (await portIfFree(0)) ?? preferred
+}
+
+function portIfFree(port: number): Promise<number | null> {
+  const probe = createServer()
+  return new Promise((resolve) => {
+    probe.once('error', () => resolve(null))
+    probe.listen(port, '127.0.0.1', () => {
+      const address = probe.address()
+      const got = typeof address === 'object' && address !== null ? address.port : null
+      probe.close(() => resolve(got))
+    })
+  })
+}
+
+export { people }
