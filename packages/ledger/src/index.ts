@@ -2,6 +2,16 @@ export { parseAct } from './act-shape.ts'
 export { base64, base64url, type Codec, hex } from './base64.ts'
 export { concat, sameBytes, textOf, utf8 } from './bytes.ts'
 export { canonicalBytes, canonicalText, isStrict, parseCanonical } from './canonical.ts'
+export type { CaseFailure } from './case-checks.ts'
+export {
+  buildCaseFile,
+  type CaseBlob,
+  type CaseEntry,
+  type CaseFile,
+  type CaseParts,
+  caseFileBytes,
+  parseCaseFile,
+} from './case-file.ts'
 export {
   type Checkpoint,
   type CheckpointRefusal,
@@ -86,6 +96,7 @@ export {
   verifyAct,
   verifyActSignature,
 } from './verify-act.ts'
+export { type CaseMember, type CaseReport, verifyCaseFile } from './verify-case.ts'
 export {
   type Failure,
   type ProvenGrant,
