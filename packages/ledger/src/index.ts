@@ -11,6 +11,7 @@ export {
   type CaseParts,
   caseFileBytes,
   parseCaseFile,
+  replay,
 } from './case-file.ts'
 export {
   type Checkpoint,

@@ -20,7 +20,7 @@ import {
   type Terms,
 } from '@halligan/core'
 import { quorumOf, facts as someFacts } from '@halligan/core/testing'
-import { buildCaseFile, type CaseFile } from './case-file.ts'
+import { buildCaseFile, type CaseBlob, type CaseFile, caseFileBytes } from './case-file.ts'
 import { digestOf } from './digest.ts'
 import { payloadDigest, payloadTypes, sealEnvelope } from './envelope.ts'
 import { nodeCrypto } from './node.ts'
@@ -57,6 +57,15 @@ export function tellWholeStory(plot: Plot = {}): CaseFile {
   const teller = new Teller(plot)
   teller.tell()
   return teller.finish()
+}
+
+/** A request that bob denied: a case file small enough to break byte by byte. */
+export const tellDeniedStory = (plot: Plot = {}): CaseFile => new Teller(plot).deny()
+
+/** The whole story's bytes, and the digest that an operator would trust. */
+export function wholeCase(): { bytes: Uint8Array; rosterDigest: Digest } {
+  const file = tellWholeStory()
+  return { bytes: caseFileBytes(file), rosterDigest: digestOfFirst(file.rosters) }
 }
 
 class Teller {
@@ -124,9 +133,20 @@ class Teller {
     this.#report(202, { kind: 'ending', cause: 'order' })
     const probes = [{ probe: 'pg_authid', absent: true, at: after(203) }]
     this.#report(203, { kind: 'absent', probes, alreadyAbsent: false })
-    const blobs = [reason, note]
     this.#review()
-    const { log } = this
+    return this.#case([reason, note])
+  }
+
+  /** Asked and denied: the smallest story that ends. */
+  deny(): CaseFile {
+    this.#request()
+    const no = this.#sign(same, actOf('deny', 'bob', {}, this.#about()))
+    this.#write('denied', 5, this.#subject(), 'bob', { by: 'bob', act: no })
+    return this.#case([reason])
+  }
+
+  #case(blobs: readonly CaseBlob[]): CaseFile {
+    const log = this.#log
     return buildCaseFile({
       estate,
       grant: this.#terms.grant,
@@ -138,10 +158,6 @@ class Teller {
       blobs,
       bundle,
     })
-  }
-
-  get log(): MemoryLog {
-    return this.#log
   }
 
   #story(
@@ -168,7 +184,7 @@ class Teller {
       },
       trust: {
         estate,
-        rosterDigest: payloadDigest(nodeCrypto, this.#rosters[0] as Envelope),
+        rosterDigest: digestOfFirst(this.#rosters),
         checkpointSeen: {
           origin: genesis.logs[0]?.origin ?? '',
           size: 1,
@@ -396,3 +412,6 @@ class Teller {
 }
 
 const same = <T>(good: T): T => good
+
+const digestOfFirst = ([first]: readonly Envelope[]): Digest =>
+  payloadDigest(nodeCrypto, first as Envelope)

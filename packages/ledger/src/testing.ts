@@ -27,4 +27,10 @@ export {
   terms,
 } from './testing-estate.ts'
 export type { Plot, Story } from './testing-plot.ts'
-export { bundle, tellStory, tellWholeStory } from './testing-story.ts'
+export {
+  bundle,
+  tellDeniedStory,
+  tellStory,
+  tellWholeStory,
+  wholeCase,
+} from './testing-story.ts'
