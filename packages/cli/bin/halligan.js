@@ -1,4 +1,7 @@
 #!/usr/bin/env node
-import { run } from '../src/run.ts'
+import { enableCompileCache } from 'node:module'
+
+enableCompileCache()
+const { run } = await import('../src/run.ts')
 
 await run()

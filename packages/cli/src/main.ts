@@ -1,59 +1,39 @@
 import { Command, CommanderError } from 'commander'
 import type { Run } from './command.ts'
-import { activateCommand } from './commands/activate.ts'
-import { attestCommand } from './commands/attest.ts'
-import { checkCommand } from './commands/check.ts'
-import { connectCommand } from './commands/connect.ts'
-import { incidentCommand } from './commands/incident.ts'
-import { loginCommand } from './commands/login.ts'
-import {
-  approveCommand,
-  denyCommand,
-  returnCommand,
-  revokeCommand,
-  withdrawCommand,
-} from './commands/on-grant.ts'
-import { requestCommand } from './commands/request.ts'
-import { revealCommand } from './commands/reveal.ts'
-import { reviewCommand } from './commands/review.ts'
-import { statusCommand } from './commands/status.ts'
-import { watchCommand } from './commands/watch.ts'
-import { drillCommand } from './commands/drill.ts'
-import { estateCommand } from './commands/estate.ts'
-import { inviteCommand } from './commands/invite.ts'
-import { ledgerCommand } from './commands/ledger.ts'
-import { policyCommand } from './commands/policy.ts'
-import { rosterCommand } from './commands/roster.ts'
 import { enforcerCommand, serverCommand, siblingCode } from './commands/siblings.ts'
 import { type ExitCode, exitCode } from './exit-code.ts'
 import type { Machine } from './machine.ts'
 
-const commands = [
-  loginCommand,
-  checkCommand,
-  requestCommand,
-  approveCommand,
-  denyCommand,
-  withdrawCommand,
-  activateCommand,
-  connectCommand,
-  revealCommand,
-  statusCommand,
-  watchCommand,
-  returnCommand,
-  revokeCommand,
-  attestCommand,
-  reviewCommand,
-  incidentCommand,
-  policyCommand,
-  rosterCommand,
-  inviteCommand,
-  ledgerCommand,
-  serverCommand,
-  enforcerCommand,
-  estateCommand,
-  drillCommand,
-]
+/** Each is read from disk only when it is asked for: a person in an emergency waits for none of the others. */
+const commands: Readonly<Record<string, (run: Run) => Promise<Command>>> = {
+  login: async (run) => (await import('./commands/login.ts')).loginCommand(run),
+  check: async (run) => (await import('./commands/check.ts')).checkCommand(run),
+  request: async (run) => (await import('./commands/request.ts')).requestCommand(run),
+  approve: async (run) => (await import('./commands/on-grant.ts')).approveCommand(run),
+  deny: async (run) => (await import('./commands/on-grant.ts')).denyCommand(run),
+  withdraw: async (run) => (await import('./commands/on-grant.ts')).withdrawCommand(run),
+  activate: async (run) => (await import('./commands/activate.ts')).activateCommand(run),
+  connect: async (run) => (await import('./commands/connect.ts')).connectCommand(run),
+  reveal: async (run) => (await import('./commands/reveal.ts')).revealCommand(run),
+  status: async (run) => (await import('./commands/status.ts')).statusCommand(run),
+  watch: async (run) => (await import('./commands/watch.ts')).watchCommand(run),
+  return: async (run) => (await import('./commands/on-grant.ts')).returnCommand(run),
+  revoke: async (run) => (await import('./commands/on-grant.ts')).revokeCommand(run),
+  attest: async (run) => (await import('./commands/attest.ts')).attestCommand(run),
+  review: async (run) => (await import('./commands/review.ts')).reviewCommand(run),
+  incident: async (run) => (await import('./commands/incident.ts')).incidentCommand(run),
+  case: async (run) => (await import('./commands/case.ts')).caseCommand(run),
+  policy: async (run) => (await import('./commands/policy.ts')).policyCommand(run),
+  roster: async (run) => (await import('./commands/roster.ts')).rosterCommand(run),
+  invite: async (run) => (await import('./commands/invite.ts')).inviteCommand(run),
+  ledger: async (run) => (await import('./commands/ledger.ts')).ledgerCommand(run),
+  estate: async (run) => (await import('./commands/estate.ts')).estateCommand(run),
+  drill: async (run) => (await import('./commands/drill.ts')).drillCommand(run),
+  server: async () => serverCommand(),
+  enforcer: async () => enforcerCommand(),
+}
+
+const aliases: Readonly<Record<string, string>> = { break: 'request' }
 
 const exitCodes = `
 Exit codes: 0 done, 1 refused or failed, 2 wrong usage or nothing trusted yet, 3 no answer or outcome unknown,
@@ -77,7 +57,7 @@ export async function main(args: readonly string[], machine: Machine): Promise<E
     .option('--json', 'data for machines')
     .option('-y, --yes', 'sign without asking, once the terms are shown')
     .addHelpText('after', exitCodes)
-  for (const command of commands) program.addCommand(command(run))
+  for (const load of asked(args)) program.addCommand(await load(run))
   for (const command of everyCommand(program))
     command.exitOverride().configureOutput({
       writeOut: (text) => machine.terminal.data(text.trimEnd()),
@@ -90,6 +70,13 @@ export async function main(args: readonly string[], machine: Machine): Promise<E
     return error.exitCode === 0 ? exitCode.ok : exitCode.usage
   }
   return code
+}
+
+/** The one command that is named, or all of them for whoever asks for help. */
+function asked(args: readonly string[]) {
+  const [name = ''] = args.filter((arg) => !arg.startsWith('-'))
+  const named = commands[aliases[name] ?? name]
+  return named === undefined ? Object.values(commands) : [named]
 }
 
 function everyCommand(command: Command): readonly Command[] {

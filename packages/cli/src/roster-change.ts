@@ -39,10 +39,17 @@ export function nextRoster(
   const { accept, proposals, dropKeys } = change
   const stranger = accept.find((id) => !proposals.some(({ person }) => person === id))
   if (stranger !== undefined)
-    return usage('no_proposal', `${stranger} proposed no key`, `halligan invite ${stranger}`)
+    return usage(
+      'no_proposal',
+      `${stranger} proposed no key`,
+      `halligan invite ${stranger}`,
+    )
   const accepted = proposals.filter(({ person }) => accept.includes(person))
   const people = accepted
-    .reduce((before, proposal) => withKey(before, proposal, change.approvesFrom), roster.people)
+    .reduce(
+      (before, proposal) => withKey(before, proposal, change.approvesFrom),
+      roster.people,
+    )
     .map((each) => ({
       ...each,
       keys: each.keys.filter(({ keyId }) => !dropKeys.includes(keyId)),

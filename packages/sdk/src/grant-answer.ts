@@ -2,7 +2,6 @@ import {
   type Act,
   type Digest,
   type Envelope,
-  evolve,
   type Grant,
   type GrantEvent,
   type GrantId,
@@ -18,6 +17,7 @@ import {
   digestOf,
   type Entry,
   isOwnId,
+  replay,
   verifyActSignature,
 } from '@halligan/ledger'
 import { sameJson } from './included.ts'
@@ -56,7 +56,7 @@ export function verifyGrantAnswer(
   const { entries, blobs, notices } = answer
   const chained = verifyChain(crypto, `grant/${id}`, entries)
   if (!chained.ok) return chained
-  const grant = replay(entries)
+  const grant = replayed(entries)
   if (grant === null || !sameJson(grant, answer.grant))
     return deceived('other_entry', 'the grant shown is not what its entries make it')
   const signed = verifyRequest(crypto, rosters, entries, grant)
@@ -81,12 +81,9 @@ function verifyChain(
   return ok(null)
 }
 
-function replay(entries: GrantAnswer['entries']): Grant | null {
+function replayed(entries: GrantAnswer['entries']): Grant | null {
   try {
-    return entries.reduce<Grant | null>(
-      (grant, { entry }) => evolve(grant, entry as unknown as GrantEvent),
-      null,
-    )
+    return replay(entries.map(({ entry }) => entry))
   } catch (error) {
     if (error instanceof Error && error.message.startsWith('corrupt ledger')) return null
     throw error

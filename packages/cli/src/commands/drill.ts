@@ -9,7 +9,9 @@ type Options = Readonly<{ out: string }> & Common
 
 export const drillCommand = (run: Run): Command =>
   new Command('drill')
-    .description('rehearse one whole emergency against a real PostgreSQL, in under a minute')
+    .description(
+      'rehearse one whole emergency against a real PostgreSQL, in under a minute',
+    )
     .option('--out <folder>', 'gets case.json and trust.txt', './drill-out')
     .action(
       act<Options>(run, async ({ out, json }) => {

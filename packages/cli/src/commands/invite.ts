@@ -9,7 +9,9 @@ type Options = Readonly<{ kind: PrincipalKind; owner?: string }> & Common
 
 export const inviteCommand = (run: Run): Command =>
   new Command('invite')
-    .description('let someone propose a key; it counts once the trustees put it in a roster')
+    .description(
+      'let someone propose a key; it counts once the trustees put it in a roster',
+    )
     .argument('<principal>', 'who is invited, e.g. eve')
     .addOption(
       new Option('--kind <kind>', 'a person or what kind of workload')

@@ -8,7 +8,7 @@ import { Command } from 'commander'
 import { act, type Common, type Outcome, type Run, shown } from '../command.ts'
 import { type Desk, openDesk } from '../desk.ts'
 import { visible } from '../display/visible.ts'
-import { readAnchorFile, Recomputed } from '../recompute.ts'
+import { Recomputed, readAnchorFile } from '../recompute.ts'
 import { type CliRefusal, failed } from '../refusal.ts'
 
 type Options = Readonly<{ anchor?: string }> & Common
@@ -54,7 +54,10 @@ async function download(
   anchor: Head | null,
 ): Promise<Result<null, CliRefusal>> {
   if (anchor !== null && anchor.size > head.size)
-    return failed('behind_anchor', `the log has ${head.size} entries, the anchor ${anchor.size}`)
+    return failed(
+      'behind_anchor',
+      `the log has ${head.size} entries, the anchor ${anchor.size}`,
+    )
   while (log.size < head.size) {
     const query = { after: log.size, limit: Math.min(500, head.size - log.size) }
     const page = await client.call('entries', { query })
@@ -65,7 +68,10 @@ async function download(
       const fault = log.add(index, entry as Entry)
       if (fault !== null) return deceived('other_entry', visible(fault))
       if (log.size === anchor?.size && log.root() !== anchor.root)
-        return failed('other_than_anchor', `the log is not the one anchored at ${anchor.size}`)
+        return failed(
+          'other_than_anchor',
+          `the log is not the one anchored at ${anchor.size}`,
+        )
       if (log.size === head.size) break
     }
   }

@@ -13,7 +13,7 @@ import {
   type Signer,
   verifyRosterChain,
 } from '@halligan/ledger'
-import { generateSigner, nodeCrypto, signerFromSeed } from '@halligan/ledger/node'
+import { generateSigner, nodeCrypto } from '@halligan/ledger/node'
 import { createTransport, deceived } from '@halligan/sdk'
 import { Command } from 'commander'
 import { act, type Common, type Outcome, type Run, shown } from '../command.ts'

@@ -1,7 +1,13 @@
 import type { Digest } from '@halligan/core'
 import { digestOf, isDigest } from '@halligan/ledger'
 import { nodeCrypto } from '@halligan/ledger/node'
-import { type BundleFiles, type BundleProblem, checkBundle, loadBundle, testBundle } from '@halligan/policy'
+import {
+  type BundleFiles,
+  type BundleProblem,
+  checkBundle,
+  loadBundle,
+  testBundle,
+} from '@halligan/policy'
 import { readBundleFolder } from '@halligan/policy/node'
 import { Command } from 'commander'
 import { act, type Common, type Outcome, type Run, shown } from '../command.ts'
@@ -17,18 +23,30 @@ export const policyCommand = (run: Run): Command =>
   new Command('policy')
     .description('the bundle that says who may do what')
     .addCommand(
-      onFolder(run, 'check', 'parse, schema, owners, reachability, privileges, tests', check),
+      onFolder(
+        run,
+        'check',
+        'parse, schema, owners, reachability, privileges, tests',
+        check,
+      ),
     )
     .addCommand(onFolder(run, 'test', "the bundle's own tests", test))
     .addCommand(
-      onFolder(run, 'apply', 'propose the bundle; it applies once enough people approve', apply),
+      onFolder(
+        run,
+        'apply',
+        'propose the bundle; it applies once enough people approve',
+        apply,
+      ),
     )
     .addCommand(
       new Command('approve')
         .description('approve a proposed bundle')
         .argument('<bundle>', 'its folder, as you read it; or its digest')
         .action(
-          act<Common>(run, (options, [bundle = '']) => approve(run.machine, bundle, options)),
+          act<Common>(run, (options, [bundle = '']) =>
+            approve(run.machine, bundle, options),
+          ),
         ),
     )
     .addCommand(

@@ -53,7 +53,9 @@ export const rosterCommand = (run: Run): Command =>
       new Command('sign')
         .description('sign a roster as trustee; works before any server runs')
         .argument('<file>', 'the roster')
-        .action(act<Common>(run, (options, [file = '']) => sign(run.machine, file, options))),
+        .action(
+          act<Common>(run, (options, [file = '']) => sign(run.machine, file, options)),
+        ),
     )
     .addCommand(
       new Command('apply')
@@ -74,7 +76,11 @@ async function show(machine: Machine): Promise<Outcome> {
 async function propose(machine: Machine, options: Proposing): Promise<Outcome> {
   const coolDownSeconds = parseLife(options.coolDown)
   if (coolDownSeconds === null)
-    return usage('malformed_life', `${options.coolDown} is not a time`, 'use 90s, 15m or 24h')
+    return usage(
+      'malformed_life',
+      `${options.coolDown} is not a time`,
+      'use 90s, 15m or 24h',
+    )
   const desk = await openDesk(machine)
   if (!desk.ok) return desk
   const { client } = desk.value

@@ -14,20 +14,32 @@ export function rosterText(roster: Roster): string {
     ...people.flatMap(({ person, kind, owner, keys }) => [
       row(kind, person, owner === undefined ? '' : `owned by ${visibleName(owner)}`),
       ...keys.map(({ keyId, approvesFrom }) =>
-        row('  key', keyId, approvesFrom > 0 ? `approves from ${clockTime(approvesFrom)}` : ''),
+        row(
+          '  key',
+          keyId,
+          approvesFrom > 0 ? `approves from ${clockTime(approvesFrom)}` : '',
+        ),
       ),
     ]),
     ...Object.entries(approverGroups).map(([group, members]) =>
       row('approvers', group, members.map(visibleName).join(', ')),
     ),
     ...enforcers.map(({ id, keyId, targets }) =>
-      row('enforcer', id, `${visibleName(keyId)} for ${targets.map(visibleName).join(', ')}`),
+      row(
+        'enforcer',
+        id,
+        `${visibleName(keyId)} for ${targets.map(visibleName).join(', ')}`,
+      ),
     ),
     ...issuers.map(({ keyId, retiredAt }) =>
       row('issuer', keyId, retiredAt === undefined ? '' : `retired at ${retiredAt.size}`),
     ),
     ...logs.map(({ origin, vkey, fromSize, toSize }) =>
-      row('log', origin, `${visible(vkey)} from ${fromSize}${toSize === undefined ? '' : ` to ${toSize}`}`),
+      row(
+        'log',
+        origin,
+        `${visible(vkey)} from ${fromSize}${toSize === undefined ? '' : ` to ${toSize}`}`,
+      ),
     ),
   ])
 }

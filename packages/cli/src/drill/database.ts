@@ -90,7 +90,9 @@ export class Bystander {
   }
 
   async roleOf(role: string): Promise<'present' | 'absent'> {
-    const found = await this.#count('select count(*) from pg_roles where rolname = $1', [role])
+    const found = await this.#count('select count(*) from pg_roles where rolname = $1', [
+      role,
+    ])
     return found === 0 ? 'absent' : 'present'
   }
 

@@ -8,8 +8,8 @@ import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promi
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type ExampleEstate, openEstate, system } from '../example/estate.ts'
-import { type Finished, Programs } from '../example/programs.ts'
 import { mustHold, type Person } from '../example/people.ts'
+import { type Finished, Programs } from '../example/programs.ts'
 import { Bystander, LeftOpen, loginOf } from './database.ts'
 import { demand, held, type Step, Steps } from './steps.ts'
 
@@ -62,7 +62,10 @@ async function play(
 ): Promise<void> {
   const estate = await steps.step('an estate of its own is set up', async () => {
     open.estate = await openEstate({ folder, port: 0, say: () => undefined })
-    return held(open.estate, `control plane at ${open.estate.url}, roster signed by two trustees`)
+    return held(
+      open.estate,
+      `control plane at ${open.estate.url}, roster signed by two trustees`,
+    )
   })
   const bystander = new Bystander(estate.payments.superuserUrl)
   try {
@@ -96,7 +99,9 @@ async function ask(steps: Steps, { people }: ExampleEstate): Promise<string> {
     const id = mustHold(await ada.run('request', entitlement, ...terms, ...reason))
     return held(id, `${id}, for ${lifeSeconds} seconds`)
   })
-  await steps.step('ada cannot approve herself', () => refusedWith(ada, 'own_request', 'approve', grant))
+  await steps.step('ada cannot approve herself', () =>
+    refusedWith(ada, 'own_request', 'approve', grant),
+  )
   await steps.step('bob approves exactly those terms', async () => {
     const phase = mustHold(await bob.run('approve', grant, '--yes'))
     demand(phase === 'approved', `the grant is ${phase}, not approved`)
@@ -108,7 +113,10 @@ async function ask(steps: Steps, { people }: ExampleEstate): Promise<string> {
 async function refusedWith(person: Person, code: string, ...command: readonly string[]) {
   const { code: exit, stdout } = await person.run('--json', ...command, '--yes')
   const said = stdout === '' ? null : JSON.parse(stdout)
-  demand(exit === 1 && said?.refused?.code === code, `expected ${code}, got exit ${exit}: ${stdout}`)
+  demand(
+    exit === 1 && said?.refused?.code === code,
+    `expected ${code}, got exit ${exit}: ${stdout}`,
+  )
   return held(null, `refused: ${code}`)
 }
 
@@ -221,4 +229,3 @@ async function verify(steps: Steps, trust: string, { caseFile }: Files): Promise
   })
   await programs.stopAll()
 }
-

@@ -12,7 +12,9 @@ export async function enrollEnforcer(folder: string, programs: Programs): Promis
   await mkdir(dir, { recursive: true, mode: 0o700 })
   const { generateSigner } = await import('@halligan/ledger/node')
   const { base64url } = await import('@halligan/ledger')
-  void programs; void mustHold; void readFile
+  void programs
+  void mustHold
+  void readFile
   return base64url.encode(generateSigner().signer.publicKey)
 }
 

@@ -13,7 +13,15 @@ import { fileURLToPath } from 'node:url'
 import { createPayments, type Payments } from '../estate/payments.ts'
 import { type PostgresServer, startPostgres } from '../estate/postgres-server.ts'
 import { enforcerId, enrollEnforcer, writeEnforcerFiles } from './enforcer.ts'
-import { mustHold, type Name, names, Person, people, threshold, trustees } from './people.ts'
+import {
+  mustHold,
+  type Name,
+  names,
+  Person,
+  people,
+  threshold,
+  trustees,
+} from './people.ts'
 import { type Daemon, Programs } from './programs.ts'
 
 export const estateName = 'example'
@@ -143,10 +151,7 @@ async function found(
   return digest
 }
 
-async function foundersOf(
-  persons: Readonly<Record<Name, Person>>,
-  enforcerKey: string,
-) {
+async function foundersOf(persons: Readonly<Record<Name, Person>>, enforcerKey: string) {
   const keyed = await Promise.all(
     names.map(async (person) => ({ person, pub: await persons[person].publicKey() })),
   )

@@ -54,7 +54,9 @@ export class Person {
     await writeFile(this.passphraseFile, `${passphrase}\n`, { mode: 0o600 })
     const { name, publicFile } = this
     const env = { HALLIGAN_HOME: this.home, HALLIGAN_PASSPHRASE_FILE: this.passphraseFile }
-    const lines = Object.entries(env).map(([variable, path]) => `export ${variable}=${quoted(path)}\n`)
+    const lines = Object.entries(env).map(
+      ([variable, path]) => `export ${variable}=${quoted(path)}\n`,
+    )
     await writeFile(join(this.home, 'env'), lines.join(''), { mode: 0o600 })
     mustHold(await this.run('login', '--principal', name, '--new-key', publicFile))
   }
