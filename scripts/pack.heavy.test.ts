@@ -2,7 +2,9 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { wholeCase } from '@halligan/ledger/testing'
+import { caseFileBytes, payloadDigest } from '@halligan/ledger'
+import { nodeCrypto } from '@halligan/ledger/node'
+import { genesis, signRoster, tellWholeStory } from '@halligan/ledger/testing'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 const root = join(import.meta.dirname, '..')
@@ -29,6 +31,9 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
+const bytes = caseFileBytes(tellWholeStory())
+const rosterDigest = payloadDigest(nodeCrypto, signRoster(genesis))
+
 const halligan = (...args: readonly string[]) =>
   spawnSync(join(folder, 'node_modules', '.bin', 'halligan'), args, {
     cwd: folder,
@@ -51,7 +56,6 @@ describe('a stranger with nothing but the packages', () => {
   })
 
   test('verifies a case file offline against the digest of a roster', () => {
-    const { bytes, rosterDigest } = wholeCase()
     writeFileSync(join(folder, 'case.json'), bytes)
     const proven = halligan('case', 'verify', 'case.json', '--trust', rosterDigest)
     expect(`${proven.stdout}${proven.stderr}`).toContain('proven')
@@ -60,7 +64,6 @@ describe('a stranger with nothing but the packages', () => {
   })
 
   test('is told what is wrong with a changed one', () => {
-    const { bytes, rosterDigest } = wholeCase()
     const text = new TextDecoder().decode(bytes).replace('justified', 'excessive')
     writeFileSync(join(folder, 'changed.json'), text)
     expect(halligan('case', 'verify', 'changed.json', '--trust', rosterDigest).status).toBe(

@@ -21,7 +21,12 @@ import { join } from 'node:path'
 const root = join(import.meta.dirname, '..')
 const kept = '.package.json.kept'
 
-type Manifest = Readonly<Record<string, unknown> & { exports: Record<string, string> }>
+type Manifest = Readonly<
+  Record<string, unknown> & {
+    exports: Record<string, string>
+    bin?: Record<string, string>
+  }
+>
 
 function before(): void {
   if (existsSync(kept)) after()
@@ -34,6 +39,7 @@ function before(): void {
   } finally {
     rmSync('.tsconfig.pack.json')
   }
+  builtBin()
   copyFileSync('package.json', kept)
   const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as Manifest
   writeFileSync('package.json', `${JSON.stringify(published(manifest), null, 2)}\n`)
@@ -56,7 +62,21 @@ function published(manifest: Manifest): object {
   const exports = Object.fromEntries(
     Object.entries(manifest.exports).map(([name, source]) => [name, built(source)]),
   )
-  return { ...manifest, exports, files: ['dist', 'bin', 'example', 'migrations'] }
+  const bin = Object.fromEntries(
+    Object.entries(manifest.bin ?? {}).map(([name, file]) => [name, `dist/${file}`]),
+  )
+  return { ...manifest, exports, bin, files: ['dist', 'example', 'migrations'] }
+}
+
+/** The programs in `bin/` start sources; their copies in `dist/bin/` start what was built. */
+function builtBin(): void {
+  if (!existsSync('bin')) return
+  mkdirSync('dist/bin', { recursive: true })
+  for (const file of readdirSync('bin')) {
+    const program = readFileSync(join('bin', file), 'utf8')
+    const built = program.replace(/'\.\.\/src\/([^']+)\.ts'/g, "'../$1.js'")
+    writeFileSync(join('dist', 'bin', file), built, { mode: 0o755 })
+  }
 }
 
 const built = (source: string) => {
