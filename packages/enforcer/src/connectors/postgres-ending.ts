@@ -10,7 +10,7 @@
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import type pg from 'pg'
-import { actAsSignaller } from './postgres-lock.ts'
+import { asSignaller } from './postgres-lock.ts'
 import { hasRole, membershipsOf } from './postgres-role.ts'
 import {
   type Connect,
@@ -23,25 +23,20 @@ import {
 const roundsAtMost = 3
 const millisBeforeForce = 150
 const millisBetweenForce = 50
-const millisBetweenReads = 50
+const millisBetweenReads = 25
 const millisForSessions = 8_000
 
 /** Throws with every reason when it did not hold; then it is to be called again. */
 export async function endAccess(connect: Connect, role: string): Promise<void> {
-  await onSession(connect, (session) =>
-    onSession(connect, async (signaller) => {
-      await actAsSignaller(signaller)
-      let failures: readonly unknown[] = []
-      for (let round = 1; round <= roundsAtMost; round += 1) {
-        failures = await endOnce(connect, session, signaller.db, role)
-        if (failures.length === 0) return
-      }
-      throw new AggregateError(
-        failures,
-        `${role} is not ended: ${failures.map(reasonOf).join('; ')}`,
-      )
-    }),
-  )
+  await onSession(connect, async (session) => {
+    let failures: readonly unknown[] = []
+    for (let round = 1; round <= roundsAtMost; round += 1) {
+      failures = await endOnce(connect, session, role)
+      if (failures.length === 0) return
+    }
+    const reasons = failures.map(reasonOf).join('; ')
+    throw new AggregateError(failures, `${role} is not ended: ${reasons}`)
+  })
 }
 
 const reasonOf = (failure: unknown): string =>
@@ -51,7 +46,6 @@ const reasonOf = (failure: unknown): string =>
 async function endOnce(
   connect: Connect,
   session: Session,
-  signaller: pg.Client,
   role: string,
 ): Promise<readonly unknown[]> {
   const { db } = session
@@ -66,8 +60,8 @@ async function endOnce(
         ]
   const failures: unknown[] = []
   for (const step of steps)
-    await whileForcing(signaller, oid, step()).catch((failure) => failures.push(failure))
-  await sessionsGone(signaller, oid).catch((failure) => failures.push(failure))
+    await whileForcing(connect, oid, step()).catch((failure) => failures.push(failure))
+  await sessionsGone(session, oid).catch((failure) => failures.push(failure))
   return failures
 }
 
@@ -89,7 +83,7 @@ async function lockOut(db: pg.Client, role: string): Promise<void> {
  * The step already queues for that lock, so that no new session can come in between.
  */
 async function whileForcing(
-  signaller: pg.Client,
+  connect: Connect,
   oid: number | null,
   step: Promise<void>,
 ): Promise<void> {
@@ -103,10 +97,13 @@ async function whileForcing(
   await Promise.race([settling, waiting])
   patience.abort()
   await waiting.catch(() => undefined)
-  while (!settled) {
-    await terminateSessions(signaller, oid)
-    await Promise.race([settling, pause(millisBetweenForce)])
-  }
+  if (!settled)
+    await onSession(connect, async (signaller) => {
+      while (!settled) {
+        await terminateSessions(signaller, oid)
+        await Promise.race([settling, pause(millisBetweenForce)])
+      }
+    })
   await step
 }
 
@@ -120,22 +117,21 @@ export const isSessionOf = (row: string): string =>
     or (${row}.usesysid <> 0 and not exists (select from pg_roles known where known.oid = ${row}.usesysid)))`
 
 /** Answers how many sessions it found. */
-async function terminateSessions(
-  signaller: pg.Client,
-  oid: number | null,
-): Promise<number> {
-  const { rowCount } = await signaller.query(
-    `select pg_terminate_backend(a.pid) from pg_stat_activity a where ${isSessionOf('a')}`,
-    [oid],
+async function terminateSessions(session: Session, oid: number | null): Promise<number> {
+  const { rowCount } = await asSignaller(session, () =>
+    session.db.query(
+      `select pg_terminate_backend(a.pid) from pg_stat_activity a where ${isSessionOf('a')}`,
+      [oid],
+    ),
   )
   return rowCount ?? 0
 }
 
 /** Two empty reads, some time apart: a session that was just logging in is not seen by the first. */
-async function sessionsGone(signaller: pg.Client, oid: number | null): Promise<void> {
+async function sessionsGone(session: Session, oid: number | null): Promise<void> {
   const deadline = performance.now() + millisForSessions
   for (let emptyReads = 0; ; ) {
-    const found = await terminateSessions(signaller, oid)
+    const found = await terminateSessions(session, oid)
     emptyReads = found === 0 ? emptyReads + 1 : 0
     if (emptyReads === 2) return
     if (performance.now() > deadline) throw new Error(`${found} sessions do not end`)

@@ -117,14 +117,24 @@ async function othersHolding(
 }
 
 const endBackends = (connect: Connect, pids: readonly number[]): Promise<unknown> =>
-  onSession(connect, async (session) => {
-    await actAsSignaller(session)
-    await session.db.query('select pg_terminate_backend(pid) from unnest($1::int[]) pid', [
-      pids,
-    ])
-  })
+  onSession(connect, (session) =>
+    asSignaller(session, () =>
+      session.db.query('select pg_terminate_backend(pid) from unnest($1::int[]) pid', [
+        pids,
+      ]),
+    ),
+  )
 
-/** Before PostgreSQL 16 a NOINHERIT role uses its memberships only by SET ROLE. */
-export async function actAsSignaller({ db, serverVersion }: Session): Promise<void> {
-  if (serverVersion < 160000) await db.query('set role pg_signal_backend')
+/** Before PostgreSQL 16 a NOINHERIT role uses its membership in `pg_signal_backend` only by SET ROLE. */
+export async function asSignaller<T>(
+  { db, serverVersion }: Session,
+  work: () => Promise<T>,
+): Promise<T> {
+  if (serverVersion >= 160000) return work()
+  await db.query('set role pg_signal_backend')
+  try {
+    return await work()
+  } finally {
+    await db.query('reset role')
+  }
 }
