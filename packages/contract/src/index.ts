@@ -42,10 +42,10 @@ export {
 export { openApi } from './openapi.ts'
 export { type BodyRefusal, type Issue, parseBody, parseValue } from './parse.ts'
 export { type Problem, problem, problemMedia, problemOf } from './problem.ts'
+export type { RefusalText } from './refusal-text.ts'
 export {
   isRefusalCode,
   type RefusalCode,
-  type RefusalText,
   refusalCodes,
   refusals,
 } from './refusals.ts'

@@ -1,116 +1,11 @@
-import type { GrantRefusal, MalformedId } from '@halligan/core'
+import type { MalformedId } from '@halligan/core'
 import type { ParseRefusal } from '@halligan/ledger'
-
-/** How one refusal travels. `next` says what the caller can do about it. */
-export type RefusalText = Readonly<{ status: number; title: string; next: string }>
-
-const text = (status: number, title: string, next: string): RefusalText => ({
-  status,
-  title,
-  next,
-})
-
-/** Said by the grant's own rules. Missing one of core's codes does not compile. */
-const ofGrants = {
-  unknown_grant: text(404, 'There is no such grant', 'List grants with `halligan status`.'),
-  wrong_phase: text(
-    409,
-    'The grant is in another phase',
-    'Read the grant again: `halligan status GRANT`.',
-  ),
-  own_request: text(
-    403,
-    'Nobody judges their own request',
-    'Ask someone outside the requester, their agents and their owner.',
-  ),
-  not_human: text(403, 'Only a person may do this', 'Ask a person to sign it.'),
-  not_an_approver: text(
-    403,
-    'The signer stands in none of the approver groups of this route',
-    'Ask a member of the groups that the refusal names.',
-  ),
-  key_cooling_down: text(
-    403,
-    "The signer's key is too new to approve",
-    'Wait until the instant in `from`, or ask another approver.',
-  ),
-  already_approved: text(
-    409,
-    'This person has approved already',
-    'Each person counts once: ask another approver.',
-  ),
-  other_terms: text(
-    409,
-    'The signature is over other terms',
-    'Read the current terms again, then sign those.',
-  ),
-  terms_changed: text(
-    409,
-    'The terms would resolve differently now',
-    'Withdraw and request again; earlier approvals do not count.',
-  ),
-  too_late: text(409, 'The deadline has passed', 'Request again.'),
-  not_due: text(409, 'This is not due yet', 'Wait until the instant in `due`.'),
-  not_requester: text(
-    403,
-    'Only the requester may do this',
-    'Ask the requester of the grant.',
-  ),
-  route_closed: text(
-    403,
-    'Policy keeps this route closed',
-    'See `closed` for the reasons and for what would open it, or run `halligan check`.',
-  ),
-  quorum_lost: text(
-    409,
-    'Too few of the approvals still stand',
-    'Ask for further approvals by requesting again.',
-  ),
-  unknown_target: text(
-    404,
-    'The grant has no such target',
-    'Name one of the targets that the refusal lists.',
-  ),
-  target_settled: text(
-    409,
-    'The target is settled already',
-    'Nothing is left to do there.',
-  ),
-  already_attested: text(
-    409,
-    'This person has attested already',
-    'Attestation takes two: ask another person.',
-  ),
-  reviewer_not_independent: text(
-    403,
-    'The reviewer took part in this grant',
-    'Ask someone who neither asked nor approved.',
-  ),
-  target_not_absent: text(
-    409,
-    'A target is not proven absent yet',
-    'Wait for the probe, or have two people attest with `halligan attest`.',
-  ),
-  secret_not_rotated: text(
-    409,
-    'An exposed secret is not rotated yet',
-    'Wait for the rotation, or have two people attest with `halligan attest`.',
-  ),
-  new_evidence: text(
-    409,
-    'There is evidence that this verdict has not seen',
-    'Read it with `halligan review show GRANT`, then sign again.',
-  ),
-} as const satisfies Record<GrantRefusal['code'], RefusalText>
+import { ofGrants } from './grant-refusals.ts'
+import { type RefusalText, text } from './refusal-text.ts'
 
 /** Said of the bytes of a request, before anything is stored. */
 const ofBytes = {
   too_large: text(413, 'The body is over the limit', 'Send at most 64 KiB.'),
-  headers_too_large: text(
-    431,
-    'The headers are over the limit',
-    'Send at most 16 KiB of headers.',
-  ),
   not_utf8: text(422, 'The body is not UTF-8', 'Send JSON in UTF-8.'),
   malformed_json: text(
     422,
@@ -197,7 +92,6 @@ const ofCallers = {
     'Too many requests of this caller',
     'Wait as long as `retry-after` says.',
   ),
-  timeout: text(408, 'The request took too long to arrive', 'Send it again, at once.'),
   internal_error: text(
     500,
     'The server broke a promise of its own',
@@ -275,6 +169,27 @@ const ofPolicy = {
     'The bundle in force has no such entitlement',
     'See what there is with `halligan check`.',
   ),
+  life_out_of_range: text(
+    422,
+    'The life asked for is longer than the route allows',
+    'Ask for at most `maxLifeSeconds`.',
+  ),
+  malformed_incident: text(
+    422,
+    'The incident id is not in its canonical form',
+    'Write it in lower-case ASCII, like `inc-42`.',
+  ),
+  recent_policy_author: text(
+    403,
+    'Who lately changed the policy in force may not use it yet',
+    'Ask somebody else, or wait until the instant in `until`.',
+  ),
+  nobody_to_alert: text(
+    409,
+    'Solo access needs somebody to alert, and there is nobody',
+    'Use the quorum route, or name owners and reviewers in `estate.yaml`.',
+  ),
+  facts_stale: text(503, 'The facts from outside are too old to rule on', 'Send it again.'),
   unknown_route: text(
     404,
     'The entitlement has no such route',
@@ -334,11 +249,6 @@ const ofTrust = {
     'The receipt does not chain, or speaks of an order that is not its own',
     'Send the receipt that follows the last one acknowledged.',
   ),
-  other_origin: text(
-    409,
-    'This was signed for another life of the log',
-    'Fetch the roster chain again and start from its current log.',
-  ),
   size_beyond_frontier: text(
     422,
     'The size asked for is beyond the frontier',
@@ -348,6 +258,16 @@ const ofTrust = {
 
 /** Said by the writer. None of these consumes an idempotency key. */
 const ofTheWriter = {
+  journalled: text(
+    503,
+    'The log is contradicted, so this went to the journal instead',
+    'Nothing is left to do here: what ends is carried out, and imported when the log is.',
+  ),
+  entry_too_large: text(
+    422,
+    'What would be recorded is over 16 KiB',
+    'Ask for less in one act: fewer follow-ups, targets or systems.',
+  ),
   outcome_unknown: text(
     503,
     'Whether this was recorded is not known yet',
@@ -363,7 +283,6 @@ const ofTheWriter = {
     "The server's clock has jumped",
     'Wait until the clock check passes; ending goes on.',
   ),
-  busy: text(503, 'The queue is full', 'Send it again in a second.'),
 } as const satisfies Record<string, RefusalText>
 
 /** Every refusal there is. Codes are public API: never renamed; one section each in docs/refusals.md. */
