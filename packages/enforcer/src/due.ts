@@ -59,7 +59,7 @@ export function startDueLoop(
     onBroken(error)
   }
   const lane = (target: string): Lane => {
-    const known = lanes.get(target) ?? createLane(pace.laneWidth, broken)
+    const known = lanes.get(target) ?? createLane(pace.laneWidth, broken, look)
     lanes.set(target, known)
     return known
   }
@@ -71,7 +71,6 @@ export function startDueLoop(
       if (stopped) return
       const attempt = await work.run(site, hold)
       settle(site, hold, work, attempt, key)
-      look()
     })
   }
   const settle = (at: Site, hold: Hold, work: Work, attempt: Attempt, key: string) => {

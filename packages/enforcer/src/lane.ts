@@ -9,8 +9,15 @@ export type Lane = Readonly<{
 
 type Job = Readonly<{ key: string; run: () => Promise<void> }>
 
-/** `width` jobs of different keys run at once. `onBroken` hears of a job that threw: a broken promise. */
-export function createLane(width: number, onBroken: (error: unknown) => void): Lane {
+/**
+ * `width` jobs of different keys run at once. `onBroken` hears of a job that threw: a broken promise. `afterEach` hears of
+ * every end, when its key is free again.
+ */
+export function createLane(
+  width: number,
+  onBroken: (error: unknown) => void,
+  afterEach: () => void,
+): Lane {
   const urgent: Job[] = []
   const patient: Job[] = []
   const taken = new Set<string>()
@@ -33,6 +40,7 @@ export function createLane(width: number, onBroken: (error: unknown) => void): L
         .finally(() => {
           running--
           taken.delete(job.key)
+          afterEach()
           drain()
         })
     }

@@ -14,6 +14,7 @@ import type {
   GrantId,
   Instant,
   Json,
+  OpenOrder,
   Order,
   PrincipalId,
   Receipt,
@@ -71,7 +72,7 @@ export type Estate = {
     body: ActBody[V],
   ): Envelope
   /** The whole story of a grant up to its order, on the record. */
-  grant(grant: GrantId, more?: Partial<Terms>, approvers?: readonly (keyof Keys)[]): Story
+  grant(grant: GrantId, forgery?: Forgery): Story
   end(grant: GrantId): Envelope
   reseal(grant: GrantId, to: SealKey, by?: keyof Keys): SyncAnswer['reseals'][number]
   opens: Opening[]
@@ -89,10 +90,21 @@ export type Estate = {
   controlPlane: ControlPlane
 }
 
+/** What a control plane that holds its own keys, and nobody else's, makes of a story. */
+export type Forgery = Readonly<{
+  /** Terms that ada really signs. */
+  terms?: Partial<Terms>
+  approvers?: readonly (keyof Keys)[]
+  approval?: (about: Partial<Act>) => Envelope
+  decision?: (decision: Decision) => Decision
+  order?: (order: OpenOrder) => OpenOrder
+  issuer?: Signer
+}>
+
 export type Story = {
   terms: Terms
   decision: Decision
-  order: Extract<Order, { op: 'open' }>
+  order: OpenOrder
   indexes: { request: number; approvals: number[]; decision: number; order: number }
   opening(): Opening
 }
@@ -143,8 +155,8 @@ export function createEstate(clock: HostClock): Estate {
         } as Json,
         keys[by],
       ),
-    grant: (grant, more = {}, approvers = ['bob']) =>
-      tell(estate, now, grant, more, approvers),
+    grant: (grant, forgery = {}) =>
+      tell(estate, now, grant, forgery),
     end(grant) {
       const order: Order = {
         ...{ type: 'halligan/order/v1', order: 'o-end', estate: 'example', grant },
@@ -250,13 +262,8 @@ export const storiesOf = (estate: Estate): Story[] => {
   return told
 }
 
-function tell(
-  estate: Estate,
-  now: () => Instant,
-  grant: GrantId,
-  more: Partial<Terms>,
-  approvers: readonly (keyof Keys)[],
-): Story {
+function tell(estate: Estate, now: () => Instant, grant: GrantId, forgery: Forgery): Story {
+  const { approvers = ['bob'], issuer = estate.keys.issuer } = forgery
   const terms: Terms = {
     estate: 'example',
     grant,
@@ -274,7 +281,7 @@ function tell(
     lifeSeconds: 60,
     incident: 'inc-1',
     reasonCommitment: `sha256:${'1'.repeat(64)}`,
-    ...more,
+    ...forgery.terms,
   }
   const termsDigest = digestOf(crypto, terms)
   const about = { grant, termsDigest }
@@ -282,7 +289,9 @@ function tell(
     estate.append({ at: now(), kind, subject: `grant/${grant}`, actor, ...fields })
   const requestAct = estate.act('request', 'ada', about, { terms })
   const request = enter('requested', 'ada', { terms, termsDigest, act: requestAct })
-  const approvalActs = approvers.map((by) => estate.act('approve', by, about, {}))
+  const approvalActs = approvers.map(
+    (by) => forgery.approval?.(about) ?? estate.act('approve', by, about, {}),
+  )
   const approvals = approvalActs.map((act, i) =>
     enter('approval_given', String(approvers[i]), { act }),
   )
@@ -292,7 +301,7 @@ function tell(
   const issuedAt = now()
   const notAfter = (issuedAt + terms.lifeSeconds * 1000) as Instant
   const digest = (envelope: Envelope) => payloadDigest(crypto, envelope)
-  const decision: Decision = {
+  const honest: Decision = {
     ...{ type: 'halligan/decision/v1', decision: 'd-1', estate: 'example', grant },
     ...{ termsDigest, terms, bundleDigest: `sha256:${'2'.repeat(64)}`, rosterVersion: 1 },
     factsDigest: digestOf(crypto, facts),
@@ -301,13 +310,14 @@ function tell(
     activateAct: digest(activateAct),
     ...{ issuedAt, notAfter, voidIf: [] },
   }
-  const sealedDecision = sealEnvelope(payloadTypes.decision, decision, estate.keys.issuer)
+  const decision = forgery.decision?.(honest) ?? honest
+  const sealedDecision = sealEnvelope(payloadTypes.decision, decision, issuer)
   const activated = enter('activated', 'ada', {
     ...{ act: activateAct, decision: sealedDecision, facts, notAfter },
     decisionDigest: digest(sealedDecision),
   })
   const [at] = terms.targets
-  const order: Story['order'] = {
+  const honestOrder: OpenOrder = {
     ...{ type: 'halligan/order/v1', order: 'o-1', estate: 'example', grant, op: 'open' },
     target: at?.target ?? targetName,
     enforcer: at?.enforcer ?? 'enf-payments',
@@ -316,7 +326,8 @@ function tell(
     ...{ sealTo, issuedAt, applyBefore: Math.min(issuedAt + 120_000, notAfter) as Instant },
     ...{ notAfter, revokePlan, revokeSloSeconds: 60, overlapKey: `${targetName}/${grant}` },
   }
-  const sealedOrder = sealEnvelope(payloadTypes.order, order, estate.keys.issuer)
+  const order = forgery.order?.(honestOrder) ?? honestOrder
+  const sealedOrder = sealEnvelope(payloadTypes.order, order, issuer)
   const ordered = enter('ordered', 'system', {
     ...{ op: 'open', target: order.target, enforcer: order.enforcer, order: sealedOrder },
     orderDigest: digest(sealedOrder),

@@ -35,7 +35,10 @@ export interface Connector {
   /** Everything a persistence diff compares. */
   snapshot(target: string): Promise<Snapshot>
   difference(before: Snapshot, after: Snapshot, grant: GrantId): readonly Difference[]
-  /** Idempotent per grant: applying again replaces the credential and never makes a second identity. */
+  /**
+   * Idempotent per grant: applying again replaces the credential and never makes a second identity. `too_late`
+   * has made nothing, and has ended what an earlier call may have made.
+   */
   apply(opening: Opening): Promise<Applied>
   /** A new credential for a standing grant; same deadline. */
   reseal(grant: GrantId, target: string): Promise<Credential>
@@ -49,6 +52,8 @@ export interface Connector {
   cleanup(grant: GrantId, target: string): Promise<void>
   /** Grants of which this target shows access, whoever knows of them: drift is what no order explains. */
   standing(target: string): Promise<readonly GrantId[]>
+  /** Access that only this connector's rights can have made and that is no grant's: always drift (EN-26). */
+  strangers?(target: string): Promise<readonly Difference[]>
 }
 
 export class TargetTaken extends Error {

@@ -78,11 +78,29 @@ describe.each(installations)('what is found at $name', ({ binaries }) => {
         ['membership_added', 'payments_admin to mallory by halligan_connector'],
       ]),
     )
+    const strangers = await at.connector.strangers?.(at.lab.target)
+    expect(strangers).toContainEqual({
+      what: 'foreign_membership',
+      object: 'payments_admin to mallory',
+    })
+    // Only from 16 on does PostgreSQL remember who made a role.
+    const knowsMakers = binaries === null
+    const login = { what: 'foreign_login', object: 'helpful' }
+    expect(strangers?.filter(({ object }) => object === 'helpful')).toEqual(
+      knowsMakers ? [login] : [],
+    )
     await at.connector.end(forged, at.lab.target)
     await at.connector.cleanup(forged, at.lab.target)
     await at.lab.asConnector((db) =>
       db.query('revoke payments_admin from mallory; drop role helpful'),
     )
+  })
+
+  test('EN-26 what grants explain is no stranger', async () => {
+    await open()
+    expect(await at.connector.strangers?.(at.lab.target)).toEqual([])
+    await end()
+    await cleanup()
   })
 
   test('an adopted login gets back exactly what its grant says', async () => {
