@@ -4,6 +4,7 @@ import {
   type GrantCommand,
   ok,
   type Result,
+  refuse,
   type Verb,
 } from '@halligan/core'
 import type { Action } from '@halligan/policy'
@@ -53,6 +54,9 @@ export const actOnGrant = <V extends Verb>(
     },
   })
 
+/** The floor is told first: that somebody judges their own request is not a matter of policy. */
+const judging: readonly Action[] = ['approve', 'deny', 'attest']
+
 /** The grant's entitlement is what the policy is asked about. */
 export function askAbout<V extends Verb>(
   tx: Tx,
@@ -61,5 +65,8 @@ export function askAbout<V extends Verb>(
 ): Result<readonly Asked[], Refusal> {
   const grant = grantOf(tx, act.grant)
   if (!grant.ok) return grant
+  const { closure } = grant.value
+  if (action !== null && judging.includes(action) && closure.includes(act.by))
+    return refuse({ code: 'own_request' })
   return ok(action === null ? [] : [{ action, entitlement: grant.value.terms.entitlement }])
 }

@@ -12,7 +12,9 @@ export const invitePrincipal = (
   input: ActInput,
 ): Promise<Result<ActAnswer, Refusal>> =>
   acceptAct(deps, 'invite', input, {
-    asks: () => ok([{ action: 'changePolicy' }]),
+    // A new key for oneself takes no permission: the trustees judge it, as they judge every other.
+    asks: (_, { act }) =>
+      ok(act.body.person === act.by ? [] : [{ action: 'changePolicy' }]),
     run: (tx, { act, envelope, by }, { now }) => {
       const { person, kind, owner, codeDigest } = act.body
       if (by.kind !== 'human') return refuse({ code: 'not_human' })
