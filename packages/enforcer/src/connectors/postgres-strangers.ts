@@ -1,0 +1,27 @@
+import type pg from 'pg'
+import type { Difference } from './port.ts'
+import { grantOf, rolePrefix } from './postgres-role.ts'
+
+/**
+ * What the connector's own rights have made and no grant's login explains: somebody else holds its credential, or
+ * used it by hand (EN-26). It only ever confers roles on logins of grants, so whatever else it conferred is foreign:
+ * no earlier state is needed to know that. Before PostgreSQL 16 nothing says who made a login.
+ */
+export async function strangersOf(db: pg.Client): Promise<readonly Difference[]> {
+  const { rows } = await db.query<{ what: string; object: string; role: string }>(
+    `select 'foreign_membership' as what, r.rolname || ' to ' || u.rolname as object, u.rolname as role
+     from pg_auth_members m join pg_roles r on r.oid = m.roleid join pg_roles u on u.oid = m.member
+     where m.grantor = (select oid from pg_roles where rolname = session_user)
+       and u.rolname <> session_user
+     union all
+     select 'foreign_login', u.rolname, u.rolname from pg_roles u
+     where u.rolcanlogin and (starts_with(u.rolname::text, $1) or exists (
+       select from pg_auth_members m where m.roleid = u.oid and m.admin_option
+         and m.member = (select oid from pg_roles where rolname = session_user)))
+     order by 1, 2`,
+    [rolePrefix],
+  )
+  return rows
+    .filter(({ role }) => grantOf(role) === null)
+    .map(({ what, object }) => ({ what, object }))
+}
