@@ -59,7 +59,8 @@ async function download(
       `the log has ${head.size} entries, the anchor ${anchor.size}`,
     )
   while (log.size < head.size) {
-    const query = { after: log.size, limit: Math.min(500, head.size - log.size) }
+    const after = log.size === 0 ? undefined : log.size - 1
+    const query = { after, limit: Math.min(500, head.size - log.size) }
     const page = await client.call('entries', { query })
     if (!page.ok) return page
     if (page.value.items.length === 0)
