@@ -20,7 +20,7 @@ import {
   type Terms,
 } from '@halligan/core'
 import { quorumOf, facts as someFacts } from '@halligan/core/testing'
-import { buildCaseFile, type CaseBlob, type CaseFile, caseFileBytes } from './case-file.ts'
+import { buildCaseFile, type CaseBlob, type CaseFile } from './case-file.ts'
 import { digestOf } from './digest.ts'
 import { payloadDigest, payloadTypes, sealEnvelope } from './envelope.ts'
 import { nodeCrypto } from './node.ts'
@@ -47,28 +47,8 @@ export const bundle = { 'estate.yaml': 'estate: example\n' }
 const digestIn = (value: Json): Digest => digestOf(nodeCrypto, value)
 const bundleDigest = digestIn(bundle)
 
-/** Up to the open order, and the evidence for it as an enforcer gets it. */
-export function tellStory(plot: Plot = {}): Story {
-  return new Teller(plot).tell()
-}
-
-/** The story to its end, closed by dee's review, as a case file. */
-export function tellWholeStory(plot: Plot = {}): CaseFile {
-  const teller = new Teller(plot)
-  teller.tell()
-  return teller.finish()
-}
-
-/** A request that bob denied: a case file small enough to break byte by byte. */
-export const tellDeniedStory = (plot: Plot = {}): CaseFile => new Teller(plot).deny()
-
-/** The whole story's bytes, and the digest that an operator would trust. */
-export function wholeCase(): { bytes: Uint8Array; rosterDigest: Digest } {
-  const file = tellWholeStory()
-  return { bytes: caseFileBytes(file), rosterDigest: digestOfFirst(file.rosters) }
-}
-
-class Teller {
+/** Tells it one message after another. */
+export class Teller {
   readonly #plot: Plot
   readonly #log = new MemoryLog()
   readonly #roster: Roster
@@ -413,5 +393,5 @@ class Teller {
 
 const same = <T>(good: T): T => good
 
-const digestOfFirst = ([first]: readonly Envelope[]): Digest =>
+export const digestOfFirst = ([first]: readonly Envelope[]): Digest =>
   payloadDigest(nodeCrypto, first as Envelope)
