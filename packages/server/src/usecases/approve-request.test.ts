@@ -99,7 +99,7 @@ describe('nothing is counted, and one entry says so,', () => {
   })
 
   test('AP-02 when an agent of the requester approves', async () => {
-    await refused('robo', await request(estate), 'not_allowed')
+    await refused('robo', await request(estate), 'own_request')
   })
 
   test('AP-05 when one person approves a second time', async () => {
