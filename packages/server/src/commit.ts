@@ -91,15 +91,16 @@ export function createCommitter(options: CommitOptions): Committer {
       record(transaction, records, now)
       return batch.map(({ command }) => run(transaction, command, now))
     })
-    if (!store.inPlace()) throw new StorageFailed('the store was replaced under a commit')
-    return outcomes
+    if (store.inPlace()) return outcomes
+    safeMode.enter('store_replaced', 'the file under the store was replaced in a commit')
+    throw new StorageFailed('the store was replaced under a commit')
   }
 
   /** THREATS M3: what a failed commit did is known only after the store was opened anew. */
   function outcomeUnknown(batch: readonly Waiting[], cause: unknown): void {
     broken = true
     safeMode.enter('unknown_commit', cause instanceof Error ? cause.message : String(cause))
-    const known = tryReopen()
+    const known = !safeMode.contradicted() && tryReopen()
     for (const { command, answer } of batch) {
       const stored = known && command.key !== null ? store.resultOf(command.key) : null
       if (stored === null) answer(refuse({ code: 'outcome_unknown' }))

@@ -108,10 +108,14 @@ export function isPublic(address: string): boolean {
   const mapped = /^::ffff:(?<inner>[0-9.]+)$/i.exec(address)?.groups?.inner
   if (mapped !== undefined) return isPublic(mapped)
   if (isIP(address) === 0) return false
-  return !special.check(address, isIP(address) === 4 ? 'ipv4' : 'ipv6')
+  return isIP(address) === 4
+    ? !special4.check(address, 'ipv4')
+    : !special6.check(address, 'ipv6')
 }
 
-const special = new BlockList()
+/** Two lists: one with `::ffff:0:0/96` in it would hold every IPv4 address. */
+const special4 = new BlockList()
+const special6 = new BlockList()
 for (const [net, prefix] of [
   ['0.0.0.0', 8],
   ['10.0.0.0', 8],
@@ -128,7 +132,7 @@ for (const [net, prefix] of [
   ['224.0.0.0', 4],
   ['240.0.0.0', 4],
 ] as const)
-  special.addSubnet(net, prefix, 'ipv4')
+  special4.addSubnet(net, prefix, 'ipv4')
 for (const [net, prefix] of [
   ['::', 96],
   ['::ffff:0:0', 96],
@@ -143,4 +147,4 @@ for (const [net, prefix] of [
   ['fec0::', 10],
   ['ff00::', 8],
 ] as const)
-  special.addSubnet(net, prefix, 'ipv6')
+  special6.addSubnet(net, prefix, 'ipv6')

@@ -1,0 +1,232 @@
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { ok } from '@halligan/core'
+import { payloadTypes, sealEnvelope } from '@halligan/ledger'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import {
+  type Bench,
+  benchIn,
+  logSigner,
+  note,
+  tempFolder,
+  withLog,
+} from '../test/log-kit.ts'
+import { openJournal } from './journal.ts'
+import { openLog } from './open-log.ts'
+
+let root: ReturnType<typeof tempFolder>
+let data: string
+let bench: Bench
+beforeEach(() => {
+  root = tempFolder()
+  data = join(root.folder, 'data')
+  mkdirSync(data, { mode: 0o700 })
+  bench = benchIn(root.folder, data)
+})
+afterEach(() => root.remove())
+
+const revokeAct = sealEnvelope(payloadTypes.act, { verb: 'revoke' }, logSigner)
+const ending = { ending: true, journal: { kind: 'act', envelope: revokeAct } } as const
+const refusedWith = (code: string) => ({ ok: false, error: { code } })
+
+describe('a full disk (S-01 AU-07 S-07)', () => {
+  /** SQLite itself refuses to grow: a real SQLITE_FULL, and a real failed COMMIT. */
+  const fill = (log: Awaited<ReturnType<typeof openLog>>) => {
+    const db = log.store.database()
+    const pages = Number(db.prepare('PRAGMA page_count').get()?.page_count)
+    db.exec(`PRAGMA max_page_count = ${pages}`)
+  }
+
+  test('refuses what opens, answers what is known, and recovers without help', () =>
+    withLog(bench.options, async (log) => {
+      const { writer, safeMode } = log
+      expect(await writer.submit(note('before'))).toEqual(ok(0))
+      fill(log)
+      const long = (name: string) =>
+        note(name, {
+          run(tx, at) {
+            const padding = 'x'.repeat(15_000)
+            const draft = { at, kind: 'noted', subject: 'log', actor: 'system', padding }
+            return ok(tx.append(draft).index)
+          },
+        })
+      const batch = [long('a'), long('b'), note('before')]
+      const answers = await Promise.all(batch.map((command) => writer.submit(command)))
+      expect(answers).toMatchObject([
+        refusedWith('outcome_unknown'),
+        refusedWith('outcome_unknown'),
+        ok(0),
+      ])
+      expect(safeMode.has('unknown_commit')).toBe(true)
+      expect(await writer.submit(note('c'))).toMatchObject(refusedWith('safe_mode'))
+      // Reopening took the limit away, as space being freed would.
+      expect((await writer.submit(note('end', ending))).ok).toBe(true)
+      expect(safeMode.causes()).toEqual([])
+      expect((await writer.submit(long('a'))).ok).toBe(true)
+      await expect.poll(() => log.store.view().entriesOf('log').length).toBe(5)
+      const kinds = log.store
+        .view()
+        .entriesOf('log')
+        .map(({ entry }) => entry.kind)
+      expect(kinds).toContain('safe_mode_entered')
+      expect(kinds).toContain('safe_mode_left')
+    }))
+})
+
+describe('the clock', () => {
+  test.each<[string, (time: Bench['time']) => void, (time: Bench['time']) => void]>([
+    ['TM-02 ten years ahead', (time) => time.jump(3e11), (time) => time.jump(-3e11)],
+    ['an hour back', (time) => time.jump(-3_600_000), (time) => time.jump(3_600_000)],
+    ['T-05 frozen', (time) => time.freeze(120_000), (time) => time.jump(120_000)],
+  ])('%s: nothing is opened, ending goes on, and it clears itself', (_, wrong, right) =>
+    withLog(bench.options, async ({ writer, safeMode, store }) => {
+      await writer.submit(note('a'))
+      const before = store.lastAt()
+      wrong(bench.time)
+      expect(await writer.submit(note('b'))).toMatchObject(refusedWith('clock_unsafe'))
+      expect((await writer.submit(note('end', ending))).ok).toBe(true)
+      // Stamped with the time that has passed, not with the time the clock claims.
+      expect(store.lastAt() - before).toBeLessThanOrEqual(120_000)
+      right(bench.time)
+      await expect
+        .poll(async () => {
+          writer.check()
+          return safeMode.causes()
+        })
+        .toEqual([])
+      expect((await writer.submit(note('b'))).ok).toBe(true)
+      expect(
+        store
+          .view()
+          .entriesOf('log')
+          .map(({ entry }) => entry.kind),
+      ).toContain('safe_mode_left')
+    }),
+  )
+
+  test('TM-02 a used nonce stays used however far the clock jumps', () =>
+    withLog(bench.options, async ({ writer }) => {
+      const use = (name: string) =>
+        note(name, {
+          ending: true,
+          key: null,
+          run: (tx, now) => ok(Number(tx.useNonce('n', now))),
+        })
+      expect(await writer.submit(use('first'))).toEqual(ok(1))
+      bench.time.jump(3e11)
+      expect(await writer.submit(use('again'))).toEqual(ok(0))
+    }))
+
+  test('TM-07 a clock that was put back before a restart does not take the log back', async () => {
+    await withLog(bench.options, ({ writer }) => writer.submit(note('a')))
+    bench.time.jump(-3_600_000)
+    await withLog(bench.options, async ({ writer, clock, store }) => {
+      expect(await writer.submit(note('b'))).toMatchObject(refusedWith('clock_unsafe'))
+      expect(clock.now()).toBeGreaterThanOrEqual(store.lastAt())
+    })
+  })
+})
+
+describe('the files under an open store', () => {
+  test.each<[string, () => void]>([
+    ['the database unlinked', () => unlinkSync(join(data, 'halligan.db'))],
+    ['the WAL unlinked', () => unlinkSync(join(data, 'halligan.db-wal'))],
+    [
+      'the database replaced by a copy of itself',
+      () => {
+        const path = join(data, 'halligan.db')
+        copyFileSync(path, `${path}.copy`)
+        renameSync(`${path}.copy`, path)
+      },
+    ],
+  ])('S-13 %s: nothing more is acknowledged', (_, hurt) =>
+    withLog(bench.options, async ({ writer, safeMode }) => {
+      await writer.submit(note('a'))
+      hurt()
+      expect(await writer.submit(note('b'))).toMatchObject(refusedWith('safe_mode'))
+      expect(safeMode.causes()).toMatchObject([{ cause: 'store_replaced' }])
+    }),
+  )
+})
+
+describe('while signed evidence is contradicted', () => {
+  const contradicted = (
+    work: (log: Awaited<ReturnType<typeof openLog>>) => Promise<void>,
+  ) =>
+    withLog(bench.options, async (log) => {
+      await log.writer.submit(note('a'))
+      log.safeMode.enter('fork', 'for this test')
+      await work(log)
+    })
+
+  test('INV-15 nothing is appended, and what ends goes to the journal', () =>
+    contradicted(async ({ writer, journal, store }) => {
+      expect(await writer.submit(note('open'))).toMatchObject(refusedWith('safe_mode'))
+      const first = await writer.submit(note('end', ending))
+      const second = await writer.submit(note('end again', ending))
+      expect([first, second]).toMatchObject([
+        { error: { code: 'journalled', seq: 0 } },
+        { error: { code: 'journalled', seq: 1 } },
+      ])
+      expect(journal.lines()).toHaveLength(2)
+      expect(store.view().head().size).toBe(1)
+    }))
+
+  test('the anchor is left as it is', () =>
+    contradicted(async ({ writer }) => {
+      await expect(writer.anchored(0)).rejects.toThrow()
+    }))
+
+  test('the journal is chained: a line taken out or changed is noticed', async () => {
+    await contradicted(async ({ writer }) => {
+      for (const name of ['x', 'y', 'z']) await writer.submit(note(name, ending))
+    })
+    const path = join(data, 'journal.jsonl')
+    const { origin, crypto, signer } = bench.options
+    const open = () => openJournal({ path, origin, crypto, signer }).close()
+    const good = readFileSync(path, 'utf8')
+    const [one, two, three] = good.split('\n')
+    const without = [one, three, ''].join('\n')
+    const changed = [one, two?.replace('"sig":"', '"sig":"A'), three, ''].join('\n')
+    for (const bad of [without, changed]) {
+      writeFileSync(path, bad)
+      expect(open).toThrow('corrupt journal')
+    }
+    // A line torn by a crash was never acknowledged.
+    writeFileSync(path, `${good}{"payload":`)
+    open()
+    expect(readFileSync(path, 'utf8')).toBe(good)
+  })
+})
+
+test('S-11 a copy of the folder that runs beside the original is noticed at the anchor', async () => {
+  await withLog(bench.options, ({ writer }) => writer.submit(note('shared')))
+  const copy = join(root.folder, 'copy')
+  mkdirSync(copy, { mode: 0o700 })
+  copyFileSync(join(data, 'halligan.db'), join(copy, 'halligan.db'))
+  const clone = { ...bench.options, folder: copy }
+  await withLog(bench.options, (original) =>
+    withLog(clone, async (cloned) => {
+      await original.writer.submit(note('a'))
+      await original.writer.anchored(1)
+      await cloned.writer.submit(note('b'))
+      await expect(cloned.writer.anchored(1)).rejects.toThrow()
+      expect(cloned.safeMode.causes()).toMatchObject([{ cause: 'fork' }])
+    }),
+  )
+})
+
+test('S-11 the same folder opened twice is refused', async () => {
+  await withLog(bench.options, async () => {
+    await expect(openLog(bench.options)).rejects.toThrow('to myself')
+  })
+  expect(existsSync(bench.options.anchorPath)).toBe(true)
+})

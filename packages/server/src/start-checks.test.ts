@@ -1,0 +1,201 @@
+import {
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { ok } from '@halligan/core'
+import { nodeCrypto } from '@halligan/ledger/node'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { type Bench, benchIn, note, origin, tempFolder, withLog } from '../test/log-kit.ts'
+import { draftOf, grantId, wholeStory } from '../test/story.ts'
+import type { Cause } from './safe-mode.ts'
+import { projectionTables } from './store/project.ts'
+import { openStore } from './store/sqlite.ts'
+
+let root: ReturnType<typeof tempFolder>
+let data: string
+let bench: Bench
+beforeEach(() => {
+  root = tempFolder()
+  data = join(root.folder, 'data')
+  mkdirSync(data, { mode: 0o700 })
+  bench = benchIn(root.folder, data)
+})
+afterEach(() => root.remove())
+
+const database = () => join(data, 'halligan.db')
+
+/** A log with one whole story in it, all of it anchored, closed again. */
+const written = () =>
+  withLog(bench.options, async ({ writer }) => {
+    const g = grantId(1)
+    const story = note('story', {
+      run(tx, now) {
+        for (const event of wholeStory(g, now)) tx.append(draftOf(g, event))
+        return ok(tx.head().size)
+      },
+    })
+    await writer.submit(story)
+    await writer.anchored(writer.frontier().head.size - 1)
+  })
+
+const causesAtStart = () =>
+  withLog(bench.options, async ({ safeMode }) =>
+    safeMode.causes().map(({ cause }) => cause),
+  )
+
+function tamper(sql: string): void {
+  const db = new DatabaseSync(database())
+  db.exec(sql)
+  db.close()
+}
+
+describe('at the start', () => {
+  test('a log that is whole opens without a cause', async () => {
+    await written()
+    expect(await causesAtStart()).toEqual([])
+  })
+
+  test.each<[string, Cause, string]>([
+    [
+      'AU-01 an entry rewritten',
+      'bad_entry',
+      "UPDATE entries SET bytes = X'7b7d' WHERE idx = 3",
+    ],
+    ['AU-01 an entry deleted', 'bad_entry', 'DELETE FROM entries WHERE idx = 3'],
+    ['AU-01 all entries deleted', 'bad_entry', 'DELETE FROM entries'],
+    [
+      'a leaf exchanged',
+      'bad_entry',
+      'UPDATE entries SET leaf = zeroblob(32) WHERE idx = 2',
+    ],
+    ['AU-02 the last entries deleted', 'bad_entry', 'DELETE FROM entries WHERE idx > 6'],
+    [
+      'ST-01 a grant set active again',
+      'projection',
+      `UPDATE grants SET phase = 'active', state = replace(state, '"closed"', '"active"')`,
+    ],
+    ['ST-01 a use forgotten', 'projection', 'UPDATE grants SET activated_at = NULL'],
+    [
+      'ST-07 a log of another origin',
+      'wrong_origin',
+      "UPDATE head SET origin = 'mallory.test'",
+    ],
+  ])('%s', async (_, cause, sql) => {
+    await written()
+    tamper(sql)
+    expect(await causesAtStart()).toEqual([cause])
+  })
+
+  test('AU-02 the last entries cut off and all the rest recomputed is a rollback', async () => {
+    await written()
+    const rows = dump(database()).entries as { bytes: Uint8Array }[]
+    const shorter = join(root.folder, 'shorter.db')
+    const store = openStore({ path: shorter, crypto: nodeCrypto, origin })
+    store.restore(rows.slice(0, 6).map(({ bytes }) => bytes))
+    store.close()
+    copyFileSync(shorter, database())
+    expect(await causesAtStart()).toEqual(['rollback'])
+  })
+
+  test('S-10 AU-05 an older copy of the folder is a rollback', async () => {
+    await withLog(bench.options, ({ writer }) => writer.submit(note('before')))
+    const backup = join(root.folder, 'backup')
+    cpSync(data, backup, { recursive: true })
+    await written()
+    rmSync(data, { recursive: true })
+    renameSync(backup, data)
+    expect(await causesAtStart()).toEqual(['rollback'])
+  })
+
+  test('ST-02 what was used stays used: an old store takes no command at all', async () => {
+    await withLog(bench.options, ({ writer }) => writer.submit(note('before')))
+    copyFileSync(database(), join(root.folder, 'old.db'))
+    const use = () =>
+      note('use', {
+        run(tx, now) {
+          tx.useNonce('n', now)
+          return note('use').run(tx, now)
+        },
+      })
+    await withLog(bench.options, async ({ writer }) => {
+      await writer.submit(use())
+      await writer.anchored(1)
+    })
+    copyFileSync(join(root.folder, 'old.db'), database())
+    await withLog(bench.options, async ({ writer }) => {
+      expect(await writer.submit(use())).toMatchObject({ error: { code: 'safe_mode' } })
+    })
+  })
+
+  test('S-05 a flipped byte of the file is seen, unless it changed nothing that is kept', async () => {
+    await written()
+    const good = readFileSync(database())
+    const before = JSON.stringify(dump(database()))
+    const seen: string[] = []
+    for (let at = 100; at < good.length; at += 4001) {
+      const bad = Buffer.from(good)
+      bad[at] = (bad[at] ?? 0) ^ 1
+      writeFileSync(database(), bad)
+      const causes = await causesAtStart().catch(() => ['refused to open'])
+      if (causes.length > 0) seen.push(...causes)
+      else expect(JSON.stringify(dump(database()))).toBe(before)
+    }
+    expect(seen).toContain('bad_entry')
+  })
+
+  test('a log of the same size with another root is a fork', async () => {
+    await written()
+    const fork = join(root.folder, 'fork')
+    mkdirSync(fork, { mode: 0o700 })
+    const path = join(fork, 'halligan.db')
+    const { options, time } = benchIn(root.folder, fork)
+    time.pass(1)
+    const anchorPath = join(root.folder, 'anchor-of-the-fork')
+    await withLog({ ...options, anchorPath }, ({ writer }) =>
+      writer.submit(
+        note('another', {
+          run(tx, now) {
+            for (const event of wholeStory(grantId(2), now))
+              tx.append(draftOf(grantId(2), event))
+            return ok(0)
+          },
+        }),
+      ),
+    )
+    copyFileSync(path, database())
+    expect(await causesAtStart()).toEqual(['fork'])
+  })
+
+  test('an anchor that is gone is no contradiction: it clears itself when it is back', async () => {
+    await written()
+    renameSync(bench.options.anchorPath, `${bench.options.anchorPath}.away`)
+    await withLog(bench.options, async ({ safeMode, writer }) => {
+      expect(safeMode.causes()).toMatchObject([{ cause: 'anchor_unreachable' }])
+      expect(await writer.submit(note('a'))).toMatchObject({ error: { code: 'safe_mode' } })
+      renameSync(`${bench.options.anchorPath}.away`, bench.options.anchorPath)
+      bench.timers.fire()
+      await expect.poll(() => safeMode.causes()).toEqual([])
+      expect((await writer.submit(note('a'))).ok).toBe(true)
+    })
+  })
+})
+
+/** The log and its projections, as rows. */
+function dump(path: string): Record<string, unknown[]> {
+  const db = new DatabaseSync(path, { readOnly: true })
+  try {
+    const tables = ['entries', 'tiles', 'head', ...projectionTables]
+    return Object.fromEntries(
+      tables.map((table) => [table, db.prepare(`SELECT * FROM ${table}`).all()]),
+    )
+  } finally {
+    db.close()
+  }
+}
