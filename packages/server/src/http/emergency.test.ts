@@ -1,9 +1,16 @@
 import type { GrantAnswer, SyncAnswer } from '@halligan/contract'
 import type { GrantId, Terms } from '@halligan/core'
-import { base64url, payloadTypes, sealEnvelope, verifyGrant } from '@halligan/ledger'
+import {
+  base64url,
+  payloadTypes,
+  sealEnvelope,
+  verifyCaseFile,
+  verifyGrant,
+} from '@halligan/ledger'
 import { nodeCrypto } from '@halligan/ledger/node'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
+  bearer,
   blobOf,
   call,
   newGrant,
@@ -157,5 +164,14 @@ describe('one emergency over HTTP', () => {
     expect(revoked).toMatchObject({ status: 200, body: { phase: 'revoked' } })
     const state = await sync(base64url.encode(new Uint8Array(16).fill(4)))
     expect(state).toMatchObject({ opens: [], ends: [{ proof: {} }] })
+  })
+
+  test('leaves a case file that proves itself to whoever holds the roster digest', async () => {
+    const response = await fetch(`${server.url}/v1/grants/${grant}/case`, {
+      headers: bearer(bob.token),
+    })
+    const bytes = new Uint8Array(await response.arrayBuffer())
+    const report = verifyCaseFile(nodeCrypto, bytes, server.digest)
+    expect(report).toMatchObject({ verdict: 'proven', failures: [] })
   })
 })

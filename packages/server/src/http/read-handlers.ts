@@ -132,7 +132,7 @@ function wholeGrant(deps: ReadDeps, grant: Grant) {
   }
 }
 
-function keptText(view: View, commitment: Commitment) {
+export function keptText(view: View, commitment: Commitment) {
   const kept = view.blob(commitment)
   if (kept === null) return []
   return [kept === 'erased' ? { commitment, erased: true as const } : kept]
