@@ -226,6 +226,7 @@ describe('PO-10 a bundle made to exhaust is refused, and the evaluator lives on'
 
   test.each([
     ['brackets', policy(`${'('.repeat(2000)}true${')'.repeat(2000)}`)],
+    ['fewer brackets', policy(`${'('.repeat(250)}true${')'.repeat(250)}`)],
     ['lists', policy(`${'['.repeat(500)}${']'.repeat(500)} == 1`)],
     ['a bracket never closed before a semicolon', policy(`${'(;'.repeat(2000)}`)],
     ['sums', policy(`${'1 + '.repeat(3000)}1 == 1`)],
@@ -236,9 +237,9 @@ describe('PO-10 a bundle made to exhaust is refused, and the evaluator lives on'
       'nested types',
       { 'schema.cedarschema': `type A = ${'Set<'.repeat(3000)}Long${'>'.repeat(3000)};` },
     ],
-    ['nested lists in YAML', { 'estate.yaml': '['.repeat(20_000) }],
-    ['nested dashes in YAML', { 'estate.yaml': '- '.repeat(20_000) }],
-    ['nested keys in YAML', { 'estate.yaml': '? '.repeat(20_000) }],
+    ['nested lists in YAML', { 'estate.yaml': '['.repeat(65_000) }],
+    ['nested dashes in YAML', { 'estate.yaml': '- '.repeat(32_000) }],
+    ['nested keys in YAML', { 'estate.yaml': '? '.repeat(32_000) }],
     [
       'many aliases',
       {
@@ -274,5 +275,11 @@ describe('PO-10 a bundle made to exhaust is refused, and the evaluator lives on'
         'quorum',
         'solo',
       ])
+  })
+
+  it('a file of over 200 policies is refused with the line', () => {
+    const one = (n: number) => `@id("p${n}") permit (principal, action, resource);\n`
+    const text = Array.from({ length: 300 }, (_, n) => one(n)).join('')
+    expect(problemsOf({ 'more.cedar': text })).toMatchObject([{ line: 201 }])
   })
 })

@@ -113,6 +113,16 @@ describe('AP-08 a route that can never open is refused', () => {
     expect(found).toContain('2 approvals, 1 people to give them')
   })
 
+  it('since whoever asks does not count as an approver', () => {
+    const lines = lint('payments-oncall: [ada]', 'payments-oncall: [bob]').map(
+      ({ line }) => line,
+    )
+    const source = exampleFiles['estate.yaml'] ?? ''
+    expect(lines).toContain(
+      source.slice(0, source.lastIndexOf('quorum:')).split('\n').length,
+    )
+  })
+
   it('with the line of the route', () => {
     const source = exampleFiles['estate.yaml'] ?? ''
     const line = source.slice(0, source.lastIndexOf('quorum:')).split('\n').length

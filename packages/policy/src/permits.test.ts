@@ -78,3 +78,28 @@ test.each<[string, Ask]>([
   expect(allowed).toBe(false)
   expect(reasons[0]).toMatch(/^eval_error: /)
 })
+
+test('PO-01 a forbid that fails denies, though a permit holds', () => {
+  const broken = `@id("broken") forbid (principal, action == Action::"approve", resource)
+    when { resource.maxLifeSeconds * 9007199254740991 * 9007199254740991 > 0 };`
+  const bundle = bundleOf({ ...exampleFiles, 'broken.cedar': broken })
+  const answer = bundle.permits({ action: 'approve', principal: bob, entitlement })
+  expect(answer).toMatchObject({
+    allowed: false,
+    reasons: ['eval_error: broken', "members of the entitlement's approver groups"],
+  })
+})
+
+test('PO-08 a permit for everything is no permit for what the schema does not know', () => {
+  const wide = '@id("wide") permit (principal, action, resource);'
+  const bundle = bundleOf({ ...exampleFiles, 'wide.cedar': wide })
+  const principal = { person: 'mallory', kind: 'human', groups: [] } as const
+  expect(bundle.permits({ action: 'approve', principal, entitlement }).allowed).toBe(true)
+  expect(
+    bundle.permits({ action: 'approve', principal, system: 'payments-db' }).allowed,
+  ).toBe(false)
+  expect(
+    bundle.permits({ action: 'approve', principal, entitlement, context: { severity: 1 } })
+      .allowed,
+  ).toBe(false)
+})
