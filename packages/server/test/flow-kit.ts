@@ -24,6 +24,7 @@ import {
 } from '@halligan/ledger'
 import { nodeCrypto } from '@halligan/ledger/node'
 import type { BundleFiles } from '@halligan/policy'
+import type { Blob } from '../src/store/port.ts'
 import type { ActAnswer, ActInput } from '../src/usecases/accept-act.ts'
 import { acceptRoster } from '../src/usecases/accept-roster.ts'
 import { activateGrant } from '../src/usecases/activate-grant.ts'
@@ -33,7 +34,7 @@ import type { Deps } from '../src/usecases/deps.ts'
 import { openIncident } from '../src/usecases/open-incident.ts'
 import { prepareAct } from '../src/usecases/prepare-act.ts'
 import { proposePolicy } from '../src/usecases/propose-policy.ts'
-import { recordReceipt } from '../src/usecases/record-receipt.ts'
+import { type ReceiptInput, recordReceipt } from '../src/usecases/record-receipt.ts'
 import { requestAccess } from '../src/usecases/request-access.ts'
 import {
   blobOf,
@@ -156,16 +157,23 @@ export async function activeGrant(estate: TestEstate, ask: Ask = {}): Promise<As
 }
 
 /** What the enforcer of the example reports next of `grant`. */
-export async function report(
+export const report = async (
+  estate: TestEstate,
+  grant: GrantId | null,
+  detail: ReceiptDetail,
+  lie: Readonly<Partial<Receipt>> = {},
+) => await recordReceipt(estate.deps, signReceipt(estate, grant, detail, lie))
+
+/** The next receipt, `lie` aside, and nothing sent. */
+export function signReceipt(
   { deps }: TestEstate,
   grant: GrantId | null,
   detail: ReceiptDetail,
   lie: Readonly<Partial<Receipt>> = {},
-) {
-  const view = deps.view()
-  const last = view.lastReceipt('enf-payments')
-  const at = lie.target ?? target
-  const order = grant === null ? null : openOrderDigest(deps, grant, at)
+  blobs: readonly Blob[] = [],
+): ReceiptInput {
+  const last = deps.view().lastReceipt('enf-payments')
+  const order = grant === null ? null : openOrderDigest(deps, grant, lie.target ?? target)
   const receipt: Receipt = {
     type: 'halligan/receipt/v1',
     estate: estateName,
@@ -183,19 +191,18 @@ export async function report(
   }
   const envelope = sealEnvelope(payloadTypes.receipt, receipt, signerOf('enf-payments'))
   const sealed = detail.kind === 'applied' ? { jwe, revealId: detail.revealId } : null
-  return await recordReceipt(deps, {
-    receipt: envelope,
-    blobs: [],
-    ...(sealed === null ? {} : { sealed }),
-  })
+  return { receipt: envelope, blobs, ...(sealed === null ? {} : { sealed }) }
 }
 
-function openOrderDigest(deps: Deps, grant: GrantId, at: string): Digest {
+/** Null where no order was given. */
+function openOrderDigest(deps: Deps, grant: GrantId, at: string): Digest | null {
   const view = deps.view()
   const found = view
     .entriesOf(`grant/${grant}`)
     .find(({ entry }) => entry.op === 'open' && entry.target === at)
-  return payloadDigest(nodeCrypto, found?.entry.order as Envelope)
+  return found === undefined
+    ? null
+    : payloadDigest(nodeCrypto, found.entry.order as Envelope)
 }
 
 export const jwe = 'sealed.to.ada'
