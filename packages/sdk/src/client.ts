@@ -9,10 +9,13 @@ import {
   type Json,
   ok,
   type Result,
+  type Ruling,
+  type Terms,
   type Verb,
 } from '@halligan/core'
 import { type Crypto, type Entry, payloadDigest, payloadTypes } from '@halligan/ledger'
 import type { Authenticator } from './authenticator.ts'
+import { type Asked, compareTerms } from './compare-terms.ts'
 import { type ServerEvent, serverEvents } from './events.ts'
 import { type GrantAnswer, type ReadGrant, verifyGrantAnswer } from './grant-answer.ts'
 import { actIn, verifyIncluded } from './included.ts'
@@ -53,6 +56,8 @@ export type Draft<V extends Verb> = Readonly<{
 
 /** An act that the server took, and whose entry is proven to stand in the log. */
 export type Accepted = AnswerOf<Routes['act_approve']> & Readonly<{ index: number }>
+
+export type PreparedRequest = Readonly<{ nonce: string; terms: Terms; ruling: Ruling }>
 
 type Connection = Readonly<{ rosters: Rosters; session: Session | null }>
 
@@ -172,6 +177,32 @@ export class Client {
   /** A nonce for one act and, for a request, the terms as the server resolves them. Nothing is signed by this. */
   prepare(body: BodyOf<Routes['prepare']>): Promise<Result<PrepareAnswer, ClientRefusal>> {
     return this.call('prepare', { body: body as Json })
+  }
+
+  /** A nonce and the terms of a request, which the server may complete and never change (INV-5). */
+  async prepareRequest(
+    asked: Omit<Asked, 'estate' | 'requester'>,
+  ): Promise<Result<PreparedRequest, ClientRefusal>> {
+    const { estate } = await this.#options.trust.load()
+    const { actsFor, ...rest } = asked
+    const prepared = await this.prepare({
+      verb: 'request',
+      ...rest,
+      ...(actsFor === undefined ? {} : { actsFor: [...actsFor] }),
+    })
+    if (!prepared.ok) return prepared
+    const { nonce, terms, ruling } = prepared.value
+    if (terms === undefined || ruling === undefined)
+      return deceived('malformed_answer', 'the server resolved no terms')
+    const same = compareTerms(
+      { ...asked, estate, requester: this.#signing().principal },
+      terms,
+    )
+    if (same.ok) return ok({ nonce, terms, ruling })
+    const differences = same.error.differences.map(
+      ({ field, asked, answered }) => `${field}: asked ${asked}, answered ${answered}`,
+    )
+    return deceived('terms_differ', differences.join('; '))
   }
 
   /** The act as it will be signed. Show it before {@link submit}. */

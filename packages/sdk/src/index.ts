@@ -1,10 +1,11 @@
 export { type Authenticator, deviceKey } from './authenticator.ts'
 export {
   type Accepted,
-  type Client,
+  Client,
   type ClientOptions,
   createClient,
   type Draft,
+  type PreparedRequest,
   type Text,
 } from './client.ts'
 export {

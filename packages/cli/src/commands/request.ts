@@ -1,7 +1,6 @@
 import type { GrantId, RouteName } from '@halligan/core'
 import { digestOf } from '@halligan/ledger'
 import { nodeCrypto } from '@halligan/ledger/node'
-import { compareTerms, deceived } from '@halligan/sdk'
 import { Command, Option } from 'commander'
 import { act, type Common, type Outcome, type Run, shown } from '../command.ts'
 import { type Desk, newText, openDesk, sign, textOption } from '../desk.ts'
@@ -56,7 +55,7 @@ async function request(
   lifeSeconds: number,
   options: Options & Common,
 ): Promise<Outcome> {
-  const { client, joined, machine } = desk
+  const { client, machine } = desk
   const reason = newText(machine, await textOption(options.reason))
   const asked = {
     grant: newGrantId(machine.random(16)),
@@ -67,22 +66,9 @@ async function request(
     reasonCommitment: reason.commitment,
     ...(options.for === undefined ? {} : { actsFor: options.for as never }),
   }
-  const prepared = await client.prepare({ verb: 'request', ...asked })
+  const prepared = await client.prepareRequest(asked)
   if (!prepared.ok) return prepared
   const { nonce, terms } = prepared.value
-  if (terms === undefined)
-    return deceived('malformed_answer', 'the server resolved no terms')
-  const { estate, principal: requester } = joined
-  const same = compareTerms({ ...asked, estate, requester }, terms)
-  if (!same.ok)
-    return deceived(
-      'terms_differ',
-      same.error.differences
-        .map(
-          ({ field, asked, answered }) => `${field}: asked ${asked}, answered ${answered}`,
-        )
-        .join('; '),
-    )
   const termsDigest = digestOf(nodeCrypto, terms)
   const { grant } = asked
   const accepted = await sign(
