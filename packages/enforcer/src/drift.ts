@@ -21,12 +21,15 @@ export async function lookForDrift(
 ): Promise<void> {
   const connector = connectorOf(site, target)
   const before = explained(site, target)
-  const asked = await askTarget(() => connector.standing(target))
+  const asked = await askTarget(async () => ({
+    standing: await connector.standing(target),
+    strangers: (await connector.strangers?.(target)) ?? [],
+  }))
   if (!asked.ok) {
     site.log({ level: 'warn', what: 'target_unready', target, why: asked.error.reason })
     return
   }
-  const standing = new Set(asked.value)
+  const standing = new Set(asked.value.standing)
   const after = explained(site, target)
   // Opened or ended while the target was being read: explained either way.
   const stray = [...standing].filter(
@@ -37,11 +40,12 @@ export async function lookForDrift(
   )
   const ended = (grant: GrantId) => holdIn(site.books.hold(grant, target), 'absent')
   tell(site, target, [
-    ...stray.map((grant) => ({ what: ended(grant) ? 'reappeared' : 'unexplained', grant })),
-    ...gone.map((grant) => ({ what: 'missing', grant })),
+    ...stray.map((grant) => ofGrant(ended(grant) ? 'reappeared' : 'unexplained', grant)),
+    ...gone.map((grant) => ofGrant('missing', grant)),
     ...[...unlisted]
       .filter((grant) => after.applied.has(grant))
-      .map((grant) => ({ what: 'unlisted', grant })),
+      .map((grant) => ofGrant('unlisted', grant)),
+    ...asked.value.strangers.map(({ what, object }) => ({ what, object, grant: null })),
   ])
   for (const grant of stray.filter(ended)) {
     const again = await askTarget(() => connector.end(grant, target))
@@ -49,7 +53,9 @@ export async function lookForDrift(
   }
 }
 
-type Drift = Readonly<{ what: string; grant: GrantId }>
+type Drift = Readonly<{ what: string; object: string; grant: GrantId | null }>
+
+const ofGrant = (what: string, grant: GrantId): Drift => ({ what, object: grant, grant })
 
 function explained(site: Site, target: string) {
   const holds = site.books.unfinished().filter((hold) => hold.target === target)
@@ -65,7 +71,7 @@ function explained(site: Site, target: string) {
 /** What is new is reported; what is over is forgotten, so that it is told again should it come back. */
 function tell(site: Site, target: string, drifts: readonly Drift[]): void {
   const { books } = site
-  const nameOf = ({ what, grant }: Drift) => `${what} ${grant}`
+  const nameOf = ({ what, object }: Drift) => `${what} ${object}`
   const names = drifts.map(nameOf)
   const known = books.drifts(target)
   if (names.join() === known.join()) return
@@ -73,7 +79,8 @@ function tell(site: Site, target: string, drifts: readonly Drift[]): void {
     for (const drift of drifts) {
       if (known.includes(nameOf(drift))) continue
       const object = blobOf(site, nameOf(drift))
-      const isOurs = books.hold(drift.grant, target).phase !== 'none'
+      const isOurs =
+        drift.grant !== null && books.hold(drift.grant, target).phase !== 'none'
       const grant = isOurs ? drift.grant : null
       const detail = {
         kind: 'drifted',

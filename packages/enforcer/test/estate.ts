@@ -155,8 +155,7 @@ export function createEstate(clock: HostClock): Estate {
         } as Json,
         keys[by],
       ),
-    grant: (grant, forgery = {}) =>
-      tell(estate, now, grant, forgery),
+    grant: (grant, forgery = {}) => tell(estate, now, grant, forgery),
     end(grant) {
       const order: Order = {
         ...{ type: 'halligan/order/v1', order: 'o-end', estate: 'example', grant },

@@ -1,0 +1,104 @@
+import { existsSync, statSync } from 'node:fs'
+import type { Guard } from '@halligan/core'
+import { askTarget } from './ask-target.ts'
+import { makeConnectors } from './compose.ts'
+import { type Config, isEnrolled, readConfig, readGuard, readKeys } from './config.ts'
+import { hostClock } from './node-ports.ts'
+import type { SecretShelf } from './store/port.ts'
+
+/** One thing that was looked at. `warn` is for people; only `fail` keeps the enforcer from its work. */
+export type Finding = Readonly<{
+  what: string
+  state: 'ok' | 'warn' | 'fail'
+  detail: string
+}>
+
+const finding = (what: string, state: Finding['state'], detail: string): Finding => ({
+  what,
+  state,
+  detail,
+})
+
+/** Everything an operator can put right before the night it is needed. Changes nothing, here or at any target. */
+export async function check(dir: string): Promise<readonly Finding[]> {
+  const config = attempt('config', () => readConfig(dir))
+  const keys = attempt('key', () => readKeys(dir))
+  const { value } = config
+  const guard = value === null ? null : attempt('guard', () => readGuard(dir, value))
+  return [
+    folder(dir),
+    config.finding,
+    keys.finding,
+    ...(guard === null ? [] : [guard.finding]),
+    ...(config.value === null ? [] : [enrolment(config.value)]),
+    ...(guard?.value ? soloRoutes(guard.value) : []),
+    ...clocks(),
+    ...(config.value === null ? [] : await targets(config.value)),
+  ]
+}
+
+type Attempted<T> = Readonly<{ value: T | null; finding: Finding }>
+
+function attempt<T>(what: string, read: () => T): Attempted<T> {
+  try {
+    return { value: read(), finding: finding(what, 'ok', 'readable and well-formed') }
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    return { value: null, finding: finding(what, 'fail', reason) }
+  }
+}
+
+function folder(dir: string): Finding {
+  if (!existsSync(dir)) return finding('folder', 'fail', `${dir} is missing`)
+  return (statSync(dir).mode & 0o077) === 0
+    ? finding('folder', 'ok', 'its owner alone can open it')
+    : finding('folder', 'fail', `${dir} can be opened by others: it must have mode 0700`)
+}
+
+const enrolment = (config: Config): Finding =>
+  isEnrolled(config)
+    ? finding('trust', 'ok', `${config.estate} by ${config.rosterDigest}`)
+    : finding('trust', 'fail', 'enroll --trust DIGEST --server URL has not been run')
+
+/** Where one person can open a door alone, whoever reads this should know. */
+const soloRoutes = ({ targets: guarded }: Guard): readonly Finding[] =>
+  Object.entries(guarded)
+    .filter(([, { routes }]) => routes.solo !== undefined)
+    .map(([target]) => finding(`guard ${target}`, 'warn', 'the solo route is open here'))
+
+function clocks(): readonly Finding[] {
+  const { synchronised } = hostClock().read()
+  return [
+    synchronised
+      ? finding('clock', 'ok', 'disciplined by a time source')
+      : finding('clock', 'warn', 'no sign of a time source: access ends at every reboot'),
+    existsSync('/proc/sys/kernel/random/boot_id')
+      ? finding('boot', 'ok', 'the host names its boots')
+      : finding('boot', 'warn', 'no boot id: access ends at every restart'),
+  ]
+}
+
+async function targets(config: Config): Promise<readonly Finding[]> {
+  const all = attempt('connectors', () => makeConnectors(config, { shelf: noShelf }))
+  if (all.value === null) return [all.finding]
+  const found: Finding[] = []
+  for (const [target, connector] of all.value) {
+    const standing = await askTarget(() => connector.standing(target))
+    found.push(
+      standing.ok
+        ? finding(
+            `target ${target}`,
+            'ok',
+            `reachable; ${standing.value.length} logins stand`,
+          )
+        : finding(`target ${target}`, 'fail', standing.error.reason),
+    )
+    const excess = await askTarget(async () => (await connector.excess?.(target)) ?? [])
+    for (const what of excess.ok ? excess.value : [])
+      found.push(finding(`privileges ${target}`, 'warn', what))
+  }
+  return found
+}
+
+/** A check asks for no secret and keeps none; it runs beside an enforcer that holds the books. */
+const noShelf: SecretShelf = { put: () => {}, get: () => null, drop: () => {} }
