@@ -192,7 +192,7 @@ describe('a proof', () => {
     expect(extend(tree, [], 5, 4)).toBe(false)
   })
 
-  it('INV-12 takes an older tree for no newer one', () => {
+  it('INV-13 takes an older tree for no newer one', () => {
     expect(extend(tree, consistencyProof(crypto, tree.read, 40, 60), 40, 59)).toBe(false)
     expect(extend(tree, [base64.decode('AAAA') as Uint8Array], 40, 60)).toBe(false)
   })

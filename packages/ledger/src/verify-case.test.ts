@@ -1,0 +1,215 @@
+import type { Digest } from '@halligan/core'
+import { describe, expect, it, test } from 'vitest'
+import { textOf, utf8 } from './bytes.ts'
+import { buildCaseFile, type CaseFile, caseFileBytes } from './case-file.ts'
+import { payloadDigest } from './envelope.ts'
+import { nodeCrypto as crypto } from './node.ts'
+import {
+  genesis,
+  grant,
+  MemoryLog,
+  nextRoster,
+  pubOf,
+  signerOf,
+  tellDeniedStory,
+  tellStory,
+  tellWholeStory,
+} from './testing.ts'
+import { verifyCaseFile } from './verify-case.ts'
+
+const whole = tellWholeStory()
+const denied = tellDeniedStory()
+const trusted = payloadDigest(crypto, whole.rosters[0] as CaseFile['rosters'][number])
+const other: Digest = `sha256:${'0'.repeat(64)}`
+
+const verify = (file: CaseFile, digest: Digest | null = trusted) =>
+  verifyCaseFile(crypto, caseFileBytes(file), digest)
+
+const codesOf = (file: CaseFile) => verify(file).failures.map(({ code }) => code)
+
+describe('a case file', () => {
+  it('is proven by the digest of a roster that its reader trusts', () => {
+    const report = verify(whole)
+    expect(report.failures).toEqual([])
+    expect(report).toMatchObject({ verdict: 'proven', drill: false })
+    expect(report.grant).toMatchObject({ phase: 'closed', finding: 'justified' })
+    expect(report.members.every(({ ok }) => ok)).toBe(true)
+  })
+
+  it('is trusted by nobody without a digest, however consistent', () => {
+    expect(verify(whole, null)).toMatchObject({ verdict: 'untrusted', failures: [] })
+  })
+
+  it('is not proven by another digest', () => {
+    expect(verify(whole, other)).toMatchObject({ verdict: 'failed' })
+    expect(verify(whole, other).failures).toContainEqual(
+      expect.objectContaining({ where: 'rosters', code: 'untrusted_roster' }),
+    )
+  })
+
+  it('tells a denied request as truly as an opened one', () => {
+    expect(verify(denied)).toMatchObject({ verdict: 'proven', grant: { phase: 'denied' } })
+  })
+
+  it('is one canonical line', () => {
+    const text = textOf(caseFileBytes(whole)) as string
+    expect(text.indexOf('\n')).toBe(text.length - 1)
+  })
+})
+
+describe('every byte of a case file counts', () => {
+  const bytes = caseFileBytes(denied)
+  const flipped = (at: number, mask: number) => {
+    const copy = Uint8Array.from(bytes)
+    copy[at] = (copy[at] ?? 0) ^ mask
+    return verifyCaseFile(crypto, copy, trusted)
+  }
+
+  test('any one of them changed fails it, and it says where', { timeout: 120_000 }, () => {
+    const unnoticed: number[] = []
+    for (let at = 0; at < bytes.length; at++) {
+      const { verdict, failures } = flipped(at, 1 << (at % 7))
+      const says = failures.every(({ where, code }) => where !== '' && code !== '')
+      if (verdict !== 'failed' || failures.length === 0 || !says) unnoticed.push(at)
+    }
+    expect(unnoticed).toEqual([])
+  })
+
+  test('AU-16 cut short, doubled, empty or foreign, it fails without a throw', () => {
+    const twice = new Uint8Array([...bytes, ...bytes])
+    const foreign = ['', '\n', 'null\n', '[]\n', '{}\n', '"case"\n', '{"type":1}\n'].map(
+      utf8,
+    )
+    for (const source of [bytes.slice(0, -1), bytes.slice(1), twice, ...foreign])
+      expect(verifyCaseFile(crypto, source, trusted)).toMatchObject({
+        verdict: 'failed',
+        grant: null,
+      })
+  })
+})
+
+describe('a case file fails and says where', () => {
+  const later = whole.entries.slice(1)
+  const entryAt = (kind: string) =>
+    whole.entries.findIndex(({ entry }) => entry.kind === kind)
+  const without = (index: number) => whole.entries.filter((_, i) => i !== index)
+
+  test.each<[string, Partial<CaseFile>, string, string]>([
+    [
+      'an entry left out',
+      { entries: without(2) },
+      'entries[2] approval_given',
+      'broken_chain',
+    ],
+    ['its beginning left out', { entries: later }, 'entries[0] ruled', 'broken_chain'],
+    ['a text left out', { blobs: whole.blobs.slice(1) }, 'blobs', 'missing_blob'],
+    [
+      'a text nobody committed to',
+      { blobs: [...whole.blobs, { commitment: `sha256:${'f'.repeat(64)}`, erased: true }] },
+      'blobs[2]',
+      'stray_blob',
+    ],
+    [
+      'another text',
+      { blobs: whole.blobs.map((blob) => ({ ...blob, text: 'all was well' })) },
+      'blobs[0]',
+      'commitment_not_opened',
+    ],
+    [
+      'another bundle',
+      { bundle: { 'estate.yaml': 'estate: other\n' } },
+      'bundle',
+      'digest_mismatch',
+    ],
+    ['no bundle', { bundle: null }, 'bundle', 'missing_bundle'],
+    ['another end', { final: denied.final }, 'final', 'replay_differs'],
+    ['another estate', { estate: 'elsewhere' }, 'estate', 'other_estate'],
+    [
+      'another checkpoint',
+      { checkpoint: tellStory().evidence.checkpoint },
+      'entries[0] requested',
+      'not_included',
+    ],
+  ])('%s', (_, change, where, code) => {
+    expect(verify({ ...whole, ...change }).failures).toContainEqual(
+      expect.objectContaining({ where, code }),
+    )
+  })
+
+  test('a signature that proves nothing is refused, for no byte would bind it', () => {
+    const [roster] = whole.rosters as [CaseFile['rosters'][number]]
+    const stray = {
+      kind: 'ed25519',
+      keyid: signerOf('mallory').keyId,
+      sig: 'AAAA',
+    } as const
+    const rosters = [{ ...roster, signatures: [...roster.signatures, stray] }]
+    expect(codesOf({ ...whole, rosters })).toContain('stray_signature')
+    const cosigned = `${whole.checkpoint}— witness.example/w AAAAAAAA\n`
+    expect(codesOf({ ...whole, checkpoint: cosigned })).toContain('stray_signature')
+  })
+
+  test('erased texts are said to be erased and leave the rest proven', () => {
+    const blobs = whole.blobs.map(
+      ({ commitment }) => ({ commitment, erased: true }) as const,
+    )
+    expect(verify({ ...whole, blobs })).toMatchObject({ verdict: 'proven' })
+  })
+
+  test('INV-4 an entry that claims another approver than the one who signed', () => {
+    const log = new MemoryLog()
+    for (const { entry } of whole.entries) {
+      const { v, id, prev, ...draft } = entry
+      log.append(draft.kind === 'approval_given' ? { ...draft, by: 'dee' } : draft)
+    }
+    const forged = buildCaseFile({
+      ...whole,
+      checkpoint: log.checkpoint(),
+      entries: log.entries.map((_, index) => log.prove(index)),
+    })
+    expect(verify(forged).failures).toContainEqual({
+      where: `entries[${entryAt('approval_given')}] approval_given`,
+      code: 'entry_differs',
+      detail: 'by: not as signed',
+    })
+  })
+
+  test('a grant opened without the approvals it needed', () => {
+    const lone = tellWholeStory({ approvers: ['bob'] })
+    expect(verify(lone).failures).toContainEqual(
+      expect.objectContaining({ code: 'too_few_approvals' }),
+    )
+  })
+
+  test('a receipt that another than the enforcer signed', () => {
+    const roster = {
+      ...genesis,
+      enforcers: genesis.enforcers.map((one) => ({
+        ...one,
+        keyId: signerOf('x').keyId,
+        key: pubOf(signerOf('x')),
+      })),
+    }
+    const report = verify(tellWholeStory({ roster }), null)
+    expect(report.failures).toContainEqual(
+      expect.objectContaining({
+        code: 'bad_signature',
+        where: expect.stringContaining('reported'),
+      }),
+    )
+  })
+
+  test('it may end with rosters that came after', () => {
+    const rosters = [
+      ...whole.rosters,
+      nextRoster(whole.rosters, genesis, {
+        people: genesis.people.filter(({ person }) => person !== 'dee'),
+      }).envelope,
+    ]
+    expect(verify({ ...whole, rosters })).toMatchObject({ verdict: 'proven' })
+  })
+
+  test('a case that could not have happened is not built', () => {
+    expect(() => buildCaseFile({ ...whole, grant, entries: [] })).toThrow('corrupt ledger')
+  })
+})
