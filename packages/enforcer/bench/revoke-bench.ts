@@ -11,7 +11,6 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { GrantId } from '@halligan/core'
 import type { Connector } from '../src/connectors/port.ts'
 import { startDueLoop, usualPace } from '../src/due.ts'
-import { holdIn } from '../src/state.ts'
 import { openPostgresLab, type PostgresLab } from '../test/postgres-lab.ts'
 import { accepted, postgresSite } from '../test/postgres-site.ts'
 
@@ -55,12 +54,13 @@ export async function benchRevoke({
 
 async function measure(lab: PostgresLab, dir: string, grants: number, overMillis: number) {
   const attemptedAt = new Map<GrantId, number>()
+  const absentAt = new Map<GrantId, number>()
   const connector = lab.connector()
   await connector.open()
   const { site, credentials } = postgresSite(
     dir,
     lab.target,
-    noting(connector, attemptedAt),
+    noting(connector, attemptedAt, absentAt),
   )
   const before = await connector.snapshot(lab.target)
   const loop = startDueLoop(site, usualPace, (error) => {
@@ -81,24 +81,15 @@ async function measure(lab: PostgresLab, dir: string, grants: number, overMillis
   while (!opened()) await pause(20)
   const sessions = await sessionsIn(lab, ids.slice(0, 20), credentials)
 
-  const absences: number[] = []
-  const seen = new Set<GrantId>()
-  while (seen.size < grants) {
-    for (const grant of ids) {
-      const hold = site.books.hold(grant, lab.target)
-      if (seen.has(grant) || !holdIn(hold, 'absent')) continue
-      seen.add(grant)
-      absences.push(hold.absentAt - (due.get(grant) ?? 0))
-    }
-    await pause(50)
-  }
+  while (absentAt.size < grants) await pause(50)
   await loop.idle()
   loop.stop()
   for (const session of sessions) await session.end().catch(() => undefined)
   await connector.close()
   site.books.close()
-  const attempts = ids.map((grant) => (attemptedAt.get(grant) ?? 0) - (due.get(grant) ?? 0))
-  return { attempts, absences }
+  const since = (at: ReadonlyMap<GrantId, number>) =>
+    ids.map((grant) => (at.get(grant) ?? Number.NaN) - (due.get(grant) ?? Number.NaN))
+  return { attempts: since(attemptedAt), absences: since(absentAt) }
 }
 
 /** PostgreSQL has 50 connections here: as many grantees as it seats are inside, as the granted role. */
@@ -115,12 +106,22 @@ const sessionsIn = (
     }),
   )
 
-/** The attempt is when the target is first asked to end. */
-const noting = (connector: Connector, at: Map<GrantId, number>): Connector => ({
+/** The attempt is when the target is first asked to end; absence is when all probes after that have shown it. */
+const noting = (
+  connector: Connector,
+  attemptedAt: Map<GrantId, number>,
+  absentAt: Map<GrantId, number>,
+): Connector => ({
   ...connector,
   end: (grant, target) => {
-    if (!at.has(grant)) at.set(grant, Date.now())
+    if (!attemptedAt.has(grant)) attemptedAt.set(grant, Date.now())
     return connector.end(grant, target)
+  },
+  probeAbsent: async (grant, target) => {
+    const probes = await connector.probeAbsent(grant, target)
+    const isGone = attemptedAt.has(grant) && probes.every(({ absent }) => absent)
+    if (isGone && !absentAt.has(grant)) absentAt.set(grant, Date.now())
+    return probes
   },
 })
 

@@ -127,11 +127,20 @@ grant payments_owner to payments_admin;
  * roles itself. PostgreSQL 15 has no INHERIT and SET options on memberships: there NOINHERIT is all that keeps
  * it apart from them.
  */
-export const connectorRole = (serverVersion: number): string => `
+export const connectorRole = (serverVersion: number): string =>
+  serverVersion >= 160000
+    ? `
 create role halligan_connector login createrole noinherit connection limit 20;
-grant pg_signal_backend to halligan_connector${serverVersion < 160000 ? '' : ' with inherit true, set false'};
+grant pg_signal_backend to halligan_connector with inherit true, set false;
 grant payments_readonly, payments_repair, payments_admin to halligan_connector
-  with admin ${serverVersion < 160000 ? 'option' : 'true, inherit false, set false'};
+  with admin true, inherit false, set false;
+grant connect on database payments to halligan_connector;
+`
+    : `
+create role halligan_connector login createrole noinherit connection limit 20;
+grant pg_signal_backend to halligan_connector;
+grant payments_readonly, payments_repair, payments_admin to halligan_connector
+  with admin option;
 grant connect on database payments to halligan_connector;
 `
 

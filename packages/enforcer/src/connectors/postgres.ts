@@ -138,7 +138,7 @@ const loginConfig = (
   return { ...config, user: roleOf(grant), password }
 }
 
-/** A fresh connection of the connector for the catalog, then the grant's own login where its password is known. */
+/** The catalog on a fresh connection; once it shows absence, also the grant's own login, if its password is known. */
 async function probe(
   settings: PostgresSettings,
   connect: Connect,
@@ -149,7 +149,8 @@ async function probe(
     probeCatalog(session, roleOf(grant)),
   )
   const [first] = catalog
-  if (password === null || first === undefined) return catalog
+  const isGone = catalog.every(({ absent }) => absent)
+  if (!isGone || password === null || first === undefined) return catalog
   const login = await probeLogin(loginConfig(settings, grant, password), first.at)
   return login === null ? catalog : [...catalog, login]
 }
