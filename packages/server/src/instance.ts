@@ -147,7 +147,7 @@ function appOf(options: InstanceOptions, ledger: RunningLog, deps: Deps): Hono {
 /** Longer than this nothing waits that has become due while nobody looked. */
 const mostIdleMillis = 1000
 
-/** Due work is read from the store; the timer only says when to look again (K-10). */
+/** Due work is read from the store; the timer only says when to look again (K-10). Stopping looks a last time. */
 function workWhenDue(deps: Deps, scheduler: Scheduler, log: Logger): () => Promise<void> {
   let stopped = false
   let cancel = () => {}
@@ -173,5 +173,6 @@ function workWhenDue(deps: Deps, scheduler: Scheduler, log: Logger): () => Promi
     stopped = true
     cancel()
     await running
+    await work()
   }
 }

@@ -9,6 +9,7 @@ import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs
 import { join } from 'node:path'
 import { base64url, parseStrict, type Signer } from '@halligan/ledger'
 import { signerFromSeed } from '@halligan/ledger/node'
+import { checkPrivate } from './store/database.ts'
 
 export type ServerKeys = Readonly<{
   /** Signs checkpoints and the journal. */
@@ -38,8 +39,9 @@ export function makeKeys(dir: string): ServerKeys {
   return keysOf(seeds)
 }
 
-/** Throws when the file is missing or malformed. Never says what is in it. */
+/** Throws when the file is missing, malformed or readable to others (CF-05). Never says what is in it. */
 export function readKeys(dir: string): ServerKeys {
+  checkPrivate(dir, [pathIn(dir)])
   const parsed = parseStrict(readFileSync(pathIn(dir), 'utf8'))
   if (!parsed.ok || typeof parsed.value !== 'object' || parsed.value === null)
     throw new Error(`${pathIn(dir)} is malformed`)

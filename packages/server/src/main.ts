@@ -7,8 +7,8 @@
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { readConfig, readFlags } from './config.ts'
-import { createLog } from './http/log.ts'
-import { InitRefused, initFounders, initGenesis } from './init.ts'
+import { createLog, redacted } from './http/log.ts'
+import { initFounders, initGenesis } from './init.ts'
 import { run } from './run.ts'
 
 const usage = `Usage:
@@ -33,8 +33,9 @@ export async function main(args: readonly string[]): Promise<number> {
     return command === 'help' || command === '--help' ? 0 : 64
   } catch (error) {
     if (!(error instanceof Error)) throw error
-    const trace = error instanceof InitRefused ? '' : `\n${error.stack}`
-    process.stderr.write(`halligan-server: ${error.message}${trace}\n`)
+    process.stderr.write(`halligan-server: ${redacted(error.message)}\n`)
+    if (process.env.HALLIGAN_LOG_LEVEL === 'debug')
+      process.stderr.write(`${redacted(error.stack ?? '')}\n`)
     return isWrongUsage(error) ? 64 : 1
   }
 }

@@ -14,6 +14,8 @@ import type { Deps } from './usecases/deps.ts'
 export type Running = Readonly<{
   /** Where it listens, or the configured base URL. */
   url: string
+  /** What runs now: another one after SAFE MODE was left. */
+  inside(): Instance
   stop(): Promise<void>
 }>
 
@@ -69,6 +71,7 @@ export async function run(config: Config, log: Logger): Promise<Running> {
   const scheme = tls === null ? 'http' : 'https'
   return {
     url: config.url ?? `${scheme}://${name}:${listening.port}`,
+    inside: () => instance,
     async stop() {
       await listening.close(graceMillis)
       await instance.close()

@@ -75,6 +75,8 @@ export type TestServer = Readonly<{
   url: string
   dir: string
   digest: Digest
+  /** Codes of refusals that were counted and are not summarised yet. */
+  counted(): readonly string[]
   /** What the server logged, line by line. */
   lines: readonly string[]
   stop(): Promise<void>
@@ -93,6 +95,13 @@ export async function startServer(
     dir,
     digest,
     lines,
+    counted: () =>
+      running
+        .inside()
+        .ledger.store.database()
+        .prepare('SELECT code FROM refusal_counts')
+        .all()
+        .map(({ code }) => String(code)),
     async stop() {
       await running.stop()
       rmSync(root, { recursive: true, force: true })
