@@ -52,6 +52,8 @@ export interface Connector {
   cleanup(grant: GrantId, target: string): Promise<void>
   /** Grants of which this target shows access, whoever knows of them: drift is what no order explains. */
   standing(target: string): Promise<readonly GrantId[]>
+  /** What the connector's own credential may do beyond its work, in words for an operator. Empty is well. */
+  excess?(target: string): Promise<readonly string[]>
   /** Access that only this connector's rights can have made and that is no grant's: always drift (EN-26). */
   strangers?(target: string): Promise<readonly Difference[]>
 }
