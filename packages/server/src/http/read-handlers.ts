@@ -3,9 +3,7 @@
  *
  * @module
  */
-import { type KeyProposal, keyProposal } from '@halligan/contract'
 import {
-  type Commitment,
   type Grant,
   ok,
   type Phase,
@@ -18,9 +16,10 @@ import type { Entry } from '@halligan/ledger'
 import type { Log } from '../log.ts'
 import type { Placed, View } from '../store/port.ts'
 import type { Deps } from '../usecases/deps.ts'
-import { evidenceOf } from '../usecases/evidence.ts'
+import { readGrant, readSealed } from '../usecases/read-grants.ts'
+import { readKeyProposals } from '../usecases/read-key-proposals.ts'
+import { readReview } from '../usecases/read-reviews.ts'
 import type { Handlers, Refused } from './handler.ts'
-import type { Caller } from './session.ts'
 
 export type ReadDeps = Deps & Readonly<{ log: Log }>
 
@@ -41,7 +40,6 @@ type Reads = Pick<
 >
 
 const pageLimit = 50
-const noticeLimit = 200
 const days = (count: number) => count * 24 * 3600
 
 export const readHandlers = (deps: ReadDeps): Reads => ({
@@ -54,26 +52,22 @@ export const readHandlers = (deps: ReadDeps): Reads => ({
   grant: async ({ params }) => {
     const grant = grantNamed(deps.view(), params.grant)
     if (!grant.ok) return grant
-    return ok(wholeGrant(deps, grant.value))
+    return readGrant(deps, grant.value.id)
   },
 
   sealed: async ({ params, caller }) => {
-    const view = deps.view()
-    const grant = grantNamed(view, params.grant)
+    const grant = grantNamed(deps.view(), params.grant)
     if (!grant.ok) return grant
-    if (!isRequester(grant.value, caller)) return refuse({ code: 'not_requester' })
-    const sealed = view.sealed(grant.value.id, params.target)
-    return sealed === null ? refuse({ code: 'not_sealed' }) : ok(sealed)
+    if (caller.kind !== 'principal') return refuse({ code: 'not_requester' })
+    return readSealed(deps, caller.principal, grant.value.id, params.target)
   },
 
   reviews: async ({ query }) =>
     pageOf(deps.view(), { reviewOpen: true }, query.after, query.limit),
 
   review: async ({ params }) => {
-    const view = deps.view()
-    const grant = grantNamed(view, params.grant)
-    if (!grant.ok) return grant
-    return ok(reviewOf(deps, view, grant.value))
+    const grant = grantNamed(deps.view(), params.grant)
+    return grant.ok ? readReview(deps, grant.value.id) : grant
   },
 
   incidents: async () => ok({ incidents: deps.view().openIncidents() }),
@@ -106,7 +100,7 @@ export const readHandlers = (deps: ReadDeps): Reads => ({
     return ok({ changes: deps.view().policyChanges(since) })
   },
 
-  key_proposals: async () => ok({ proposals: proposalsIn(deps) }),
+  key_proposals: async () => ok({ proposals: readKeyProposals(deps) }),
 
   entry_proof: async ({ params }) => {
     const index = /^(?:0|[1-9][0-9]{0,14})$/.test(params.index)
@@ -118,40 +112,6 @@ export const readHandlers = (deps: ReadDeps): Reads => ({
     return ok({ index, entry: entry as Entry, proof })
   },
 })
-
-function wholeGrant(deps: ReadDeps, grant: Grant) {
-  const view = deps.view()
-  const below = deps.writer.frontier().head.size
-  const entries = view.entriesOf(`grant/${grant.id}`).filter(({ index }) => index < below)
-  const { blobs } = evidenceOf(deps.crypto, view, grant.id)
-  return {
-    grant,
-    entries,
-    blobs: blobs.flatMap((commitment) => keptText(view, commitment)),
-    notices: view.notices({ grant: grant.id }, noticeLimit),
-  }
-}
-
-export function keptText(view: View, commitment: Commitment) {
-  const kept = view.blob(commitment)
-  if (kept === null) return []
-  return [kept === 'erased' ? { commitment, erased: true as const } : kept]
-}
-
-function reviewOf(deps: ReadDeps, view: View, grant: Grant) {
-  const { digest, ...evidence } = evidenceOf(deps.crypto, view, grant.id)
-  const { entitlement } = grant.terms
-  const usesSince = (count: number) =>
-    view.uses({ entitlement }, secondsAfter(deps.clock.now(), -days(count)))
-  return {
-    grant,
-    evidence,
-    evidenceDigest: digest,
-    uses30: usesSince(30),
-    uses90: usesSince(90),
-    undelivered: view.notices({ grant: grant.id, undelivered: true }, noticeLimit),
-  }
-}
 
 type Filter = Parameters<View['grants']>[0]
 
@@ -172,19 +132,4 @@ export function grantNamed(view: View, text: string): Result<Grant, Refused> {
   return grant === null ? refuse({ code: 'unknown_grant' }) : ok(grant)
 }
 
-const isRequester = (grant: Grant, caller: Caller): boolean =>
-  caller.kind === 'principal' && caller.principal === grant.terms.requester
-
 const lastOf = (items: readonly Placed[]): number | null => items.at(-1)?.index ?? null
-
-/** Proposed and in no roster yet. The entries are the server's word; the trustees check the key with its owner. */
-function proposalsIn(deps: ReadDeps): readonly KeyProposal[] {
-  const view = deps.view()
-  const { roster } = deps.inForce.roster(view)
-  const held = new Set(roster.people.flatMap(({ keys }) => keys.map(({ keyId }) => keyId)))
-  return view.entriesOf('roster').flatMap(({ entry }) => {
-    if (entry.kind !== 'key_proposed' || held.has(String(entry.keyId))) return []
-    const { person, principalKind: kind, owner, keyId, pub, at } = entry
-    return [keyProposal.parse({ person, kind, owner, keyId, pub, at })]
-  })
-}

@@ -74,5 +74,7 @@ function verifyNext(
   const rosterDigest = chain.value.digests.at(-1)
   if (roster === undefined || rosterDigest === undefined)
     throw new Error('a verified chain is not empty')
+  if (currentLog(roster).toSize !== undefined)
+    return refuse({ code: 'bad_roster', reason: 'it closes the log and opens no other' })
   return ok({ roster, answer: { version: roster.version, rosterDigest } })
 }

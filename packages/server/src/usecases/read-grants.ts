@@ -37,9 +37,10 @@ export function readGrant(deps: Deps, id: GrantId): Result<GrantStory, Refusal> 
   const view = deps.view()
   const grant = view.grant(id)
   if (grant === null) return refuse({ code: 'unknown_grant' })
+  const below = deps.writer.frontier().head.size
   return ok({
     grant,
-    entries: view.entriesOf(`grant/${id}`),
+    entries: view.entriesOf(`grant/${id}`).filter(({ index }) => index < below),
     blobs: blobsOf(deps, view, id),
     notices: view.notices({ grant: id }, mostNotices),
   })

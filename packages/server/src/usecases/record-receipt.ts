@@ -119,9 +119,13 @@ const follows = (
     ? seq <= 1 && prevReceiptDigest === null
     : seq === last.seq + 1 && prevReceiptDigest === last.digest
 
-/** Whether the receipt answers an order that this grant gave for that target. */
+/**
+ * Whether the receipt answers an order that this grant gave for that target. An end needs none: an
+ * enforcer may have ended, by its host's root, what it never heard was ordered.
+ */
 function explains(deps: Deps, tx: Tx, grant: Grant, receipt: Receipt): boolean {
-  if (receipt.orderDigest === null) return receipt.detail.kind === 'drifted'
+  const { kind } = receipt.detail
+  if (receipt.orderDigest === null) return kind !== 'applied' && kind !== 'unknown'
   return tx.entriesOf(`grant/${grant.id}`).some(({ entry }) => {
     if (entry.kind !== 'ordered' || entry.target !== receipt.target) return false
     return payloadDigest(deps.crypto, entry.order as Envelope) === receipt.orderDigest
