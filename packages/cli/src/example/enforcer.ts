@@ -5,23 +5,47 @@ import { mustHold } from './people.ts'
 import type { Programs } from './programs.ts'
 
 export const enforcerId = 'enf-payments'
+export const target = 'payments-pg'
 
-/** The enforcer makes its own key; only the public part leaves its folder. */
-export async function enrollEnforcer(folder: string, programs: Programs): Promise<string> {
-  const dir = join(folder, 'enforcer')
-  await mkdir(dir, { recursive: true, mode: 0o700 })
-  const { generateSigner } = await import('@halligan/ledger/node')
-  const { base64url } = await import('@halligan/ledger')
-  void programs
-  void mustHold
-  void readFile
-  return base64url.encode(generateSigner().signer.publicKey)
+/** What this enforcer will ever open, whatever the control plane says. Written by whoever owns the database. */
+const guard = `enforcer: ${enforcerId}
+targets:
+  ${target}:
+    entitlements: [payments-db-repair, payments-db-admin]
+    privileges: ["role:payments_repair", "role:payments_admin"]
+    routes:
+      quorum: { minApprovals: 1 }
+      solo: { minApprovals: 0 }
+    approverGroup: payments-leads
+    maxLifeSeconds: 3600
+    owners: [bob]
+`
+
+/** The enforcer makes its own key; only the public part, base64url, leaves its folder. */
+export async function enrollEnforcer(dir: string, programs: Programs): Promise<string> {
+  const args = ['enroll', '--dir', dir, '--id', enforcerId, '--target', target]
+  const { key } = JSON.parse(mustHold(await programs.run('halligan-enforcer', args)))
+  return String(key)
 }
 
-export async function writeEnforcerFiles(
-  folder: string,
-  payments: Payments,
-  founded: Readonly<{ url: string; rosterDigest: string }>,
+/** Guard and connector settings. The database's URL holds a password and has a file of its own, made anew each time. */
+export async function configureEnforcer(dir: string, payments: Payments): Promise<void> {
+  await mkdir(dir, { recursive: true, mode: 0o700 })
+  const url = join(dir, 'connector.url')
+  await writeFile(url, `${payments.connectorUrl}\n`, { mode: 0o600 })
+  await writeFile(join(dir, 'guard.yaml'), guard, { mode: 0o600 })
+  const path = join(dir, 'config.json')
+  const config = JSON.parse(await readFile(path, 'utf8'))
+  const targets = { [target]: { kind: 'postgres', url: { file: url } } }
+  await writeFile(path, `${JSON.stringify({ ...config, targets }, null, 2)}\n`)
+}
+
+/** The operator tells it whom to trust; it asks the server for the chain and proves that it leads there. */
+export async function trustRoster(
+  dir: string,
+  programs: Programs,
+  { url, rosterDigest }: Readonly<{ url: string; rosterDigest: string }>,
 ): Promise<void> {
-  await writeFile(join(folder, 'enforcer', 'x'), `${payments.connectorUrl} ${founded.url}`)
+  const args = ['enroll', '--dir', dir, '--server', url, '--trust', rosterDigest]
+  mustHold(await programs.run('halligan-enforcer', args))
 }

@@ -6,13 +6,19 @@
  */
 import { existsSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
+import { createConnection, createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { createPayments, type Payments } from '../estate/payments.ts'
 import { type PostgresServer, startPostgres } from '../estate/postgres-server.ts'
-import { enforcerId, enrollEnforcer, writeEnforcerFiles } from './enforcer.ts'
+import {
+  configureEnforcer,
+  enforcerId,
+  enrollEnforcer,
+  target,
+  trustRoster,
+} from './enforcer.ts'
 import {
   mustHold,
   type Name,
@@ -26,7 +32,6 @@ import { type Daemon, Programs } from './programs.ts'
 
 export const estateName = 'example'
 export const system = 'payments-db'
-export const target = 'payments-pg'
 
 export const exampleBundle = fileURLToPath(new URL('../../example/bundle', import.meta.url))
 
@@ -67,16 +72,14 @@ export async function openEstate(options: EstateOptions): Promise<ExampleEstate>
     postgres = await starting
     const payments = await createPayments(postgres.superuserUrl)
     const founded = await ceremony
-    const server = founded.server
-    await writeEnforcerFiles(folder, payments, founded)
-    const enforcer = programs.start(
-      'halligan-enforcer',
-      ['run', '--dir', join(folder, 'enforcer')],
-      join(folder, 'logs', 'enforcer.log'),
-    )
+    const dir = join(folder, 'enforcer')
+    await configureEnforcer(dir, payments)
+    await trustRoster(dir, programs, founded)
     options.say('enforcer')
-    await until(enforcer, () => holdsTarget(programs, folder))
-    return { folder, ...founded, payments, server, enforcer, stop }
+    const log = join(folder, 'logs', 'enforcer.log')
+    const enforcer = programs.start('halligan-enforcer', ['run', '--dir', dir], log)
+    await until(enforcer, () => listens(join(dir, 'enforcer.sock')))
+    return { folder, ...founded, payments, enforcer, stop }
   } catch (error) {
     await stop()
     throw error
@@ -134,7 +137,7 @@ async function found(
 ): Promise<string> {
   const at = (...parts: readonly string[]) => join(folder, ...parts)
   say('keys')
-  const enrolling = settled(enrollEnforcer(folder, programs))
+  const enrolling = settled(enrollEnforcer(at('enforcer'), programs))
   await eachInTurn(names, (name) => persons[name].makeKey())
   const founders = await foundersOf(persons, await enrolling)
   await writeFile(at('founders.json'), `${JSON.stringify(founders, null, 2)}\n`)
@@ -202,10 +205,12 @@ const isReady = (url: string): Promise<boolean> =>
     () => false,
   )
 
-async function holdsTarget(programs: Programs, folder: string): Promise<boolean> {
-  const dir = join(folder, 'enforcer')
-  const { code } = await programs.run('halligan-enforcer', ['status', '--dir', dir])
-  return code === 0
+/** The enforcer opens its socket once it holds its targets. */
+function listens(socket: string): Promise<boolean> {
+  const connection = createConnection(socket)
+  return new Promise((resolve) => {
+    connection.once('connect', () => resolve(true)).once('error', () => resolve(false))
+  }).finally(() => connection.destroy()) as Promise<boolean>
 }
 
 /** `preferred` when it is free, otherwise any. */
@@ -224,5 +229,3 @@ function portIfFree(port: number): Promise<number | null> {
     })
   })
 }
-
-export { people }

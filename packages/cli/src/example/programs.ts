@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
+import { getCompileCacheDir } from 'node:module'
 import { type Sibling, startSibling } from '../sibling.ts'
 
 export type Finished = Readonly<{ code: number; stdout: string; stderr: string }>
@@ -94,11 +95,13 @@ export class Daemon {
   }
 }
 
-/** Our own settings must not reach into the people and servers of the estate. */
-const ownEnvironment = (): NodeJS.ProcessEnv =>
-  Object.fromEntries(
+/** Our own settings must not reach into the people and servers of the estate. All share one compile cache. */
+const ownEnvironment = (): NodeJS.ProcessEnv => ({
+  NODE_COMPILE_CACHE: getCompileCacheDir(),
+  ...Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !/^(?:HALLIGAN|PG)/.test(name)),
-  )
+  ),
+})
 
 async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
