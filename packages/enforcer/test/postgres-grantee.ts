@@ -22,7 +22,8 @@ export function grantee(binaries: string | null) {
       await db.query('create database elsewhere')
       await db.query(`create role mallory login password 'mallory';
         create role halligan_orphans nologin;
-        grant halligan_orphans to halligan_connector with admin option`)
+        grant halligan_orphans to halligan_connector
+          with admin ${binaries === null ? 'true, inherit false, set false' : 'option'}`)
     })
   })
   afterAll(() => at.lab.remove())

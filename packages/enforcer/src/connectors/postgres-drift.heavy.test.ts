@@ -103,6 +103,23 @@ describe.each(installations)('what is found at $name', ({ binaries }) => {
     await cleanup()
   })
 
+  test('EN-26 the connector’s role has no right too many, and one given to it is named', async () => {
+    const excess = () => at.connector.excess?.(at.lab.target)
+    expect(await excess()).toEqual([])
+    await at.lab.asSuperuser(async (root) => {
+      await root.query('alter role halligan_connector inherit bypassrls')
+      await root.query('grant payments_owner to halligan_connector')
+    })
+    expect(await excess()).toEqual(
+      expect.arrayContaining(['bypasses row security', 'has the rights of payments_owner']),
+    )
+    await at.lab.asSuperuser(async (root) => {
+      await root.query('revoke payments_owner from halligan_connector')
+      await root.query('alter role halligan_connector noinherit nobypassrls')
+    })
+    expect(await excess()).toEqual([])
+  })
+
   test('an adopted login gets back exactly what its grant says', async () => {
     const role = roleOf(at.grant)
     await at.lab.asConnector((db) =>

@@ -1,6 +1,7 @@
 import type pg from 'pg'
 import type { Difference } from './port.ts'
 import { grantOf, rolePrefix } from './postgres-role.ts'
+import type { Session } from './postgres-session.ts'
 
 /**
  * What the connector's own rights have made and no grant's login explains: somebody else holds its credential, or
@@ -24,4 +25,25 @@ export async function strangersOf(db: pg.Client): Promise<readonly Difference[]>
   return rows
     .filter(({ role }) => grantOf(role) === null)
     .map(({ what, object }) => ({ what, object }))
+}
+
+/**
+ * What the connector's credential may do beyond its work, for the operator to take away: it is the crown jewel of the
+ * enforcer, and should open no data by itself. PostgreSQL 15 cannot withhold SET ROLE, so only inheriting counts there.
+ */
+export async function excessOf({ db, serverVersion }: Session): Promise<readonly string[]> {
+  const { rows } = await db.query<{ excess: string }>(
+    `select unnest(array_remove(array[
+       case when rolsuper then 'is a superuser' end,
+       case when rolbypassrls then 'bypasses row security' end,
+       case when rolreplication then 'may replicate' end,
+       case when rolcreatedb then 'may create databases' end], null)) as excess
+     from pg_roles where rolname = session_user
+     union all
+     select 'has the rights of ' || r.rolname from pg_roles r join pg_roles me on me.rolname = session_user
+     where not me.rolsuper and r.rolname not in (session_user, 'pg_signal_backend')
+       and (pg_has_role(me.oid, r.oid, 'USAGE') or pg_has_role(me.oid, r.oid, $1))`,
+    [serverVersion >= 160000 ? 'SET' : 'USAGE'],
+  )
+  return rows.map(({ excess }) => excess)
 }

@@ -23,7 +23,7 @@ import {
   postgresSettings,
 } from './postgres-settings.ts'
 import { differenceOf, takeSnapshot } from './postgres-snapshot.ts'
-import { strangersOf } from './postgres-strangers.ts'
+import { excessOf, strangersOf } from './postgres-strangers.ts'
 import type { MakeConnector } from './registry.ts'
 
 /** One PostgreSQL cluster as a target: a login per grant, in the roles that the grant names. */
@@ -83,6 +83,10 @@ export function postgresConnector(
       own(target)
       const roles = await onSession(connect, ({ db }) => standingRoles(db))
       return roles.map(grantOf).filter((grant) => grant !== null)
+    },
+    excess: async (target) => {
+      own(target)
+      return onSession(connect, excessOf)
     },
     strangers: async (target) => {
       own(target)

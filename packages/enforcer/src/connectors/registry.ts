@@ -2,10 +2,8 @@ import type { SecretShelf } from '../store/port.ts'
 import type { Connector } from './port.ts'
 import { makePostgresConnector } from './postgres.ts'
 
-/** One target's settings as they stand in config.json: references to secrets, never secrets. `target` is its name. */
-export type ConnectorSettings = Readonly<
-  { kind: string; target: string } & Record<string, unknown>
->
+/** One target's settings as they stand in config.json: references to secrets, never secrets. */
+export type ConnectorSettings = Readonly<{ kind: string } & Record<string, unknown>>
 
 /** What the daemon lends a connector. */
 export type ConnectorPorts = Readonly<{ shelf: SecretShelf }>
