@@ -6,7 +6,10 @@ const reports = process.env.HALLIGAN_TEST_REPORTS
 /** Real PostgreSQL, real processes, kill -9. One file at a time: some measure themselves. */
 export default defineConfig({
   test: {
-    include: ['packages/*/{src,test,bench}/**/*.heavy.test.ts', 'scripts/**/*.heavy.test.ts'],
+    include: [
+      'packages/*/{src,test,bench}/**/*.heavy.test.ts',
+      'scripts/**/*.heavy.test.ts',
+    ],
     fileParallelism: false,
     testTimeout: 180_000,
     hookTimeout: 120_000,
