@@ -19,6 +19,7 @@ import { createRateCap } from './http/rate.ts'
 import { readHandlers } from './http/read-handlers.ts'
 import { serveAll } from './http/serve.ts'
 import { createSessions } from './http/session.ts'
+import { createStreamSlots } from './http/stream.ts'
 import type { ServerKeys } from './keys.ts'
 import { createNet, nodeRandom } from './node-ports.ts'
 import { createNonces } from './nonce.ts'
@@ -120,6 +121,7 @@ function appOf(options: InstanceOptions, ledger: RunningLog, deps: Deps): Hono {
     safeMode: ledger.safeMode,
     incidentSecret: keys.incidentSecret,
     prepareCap: cap(limits.prepare),
+    checkCap: cap(limits.prepare),
     whatIfCap: cap(limits.whatIf),
     logWhatIf: (by: PrincipalId, about: PrincipalId) => log.info({ by, about }, 'what if'),
   }
@@ -138,6 +140,7 @@ function appOf(options: InstanceOptions, ledger: RunningLog, deps: Deps): Hono {
     roster: () => deps.inForce.roster(deps.view()).roster,
     sessionCap: cap(limits.session),
     addressCap: cap(limits.address),
+    streams: createStreamSlots(),
     count: deps.refusals.count,
     log: (line, fault) =>
       fault === undefined ? log.info(line, 'answered') : log.error({ ...line, err: fault }),

@@ -9,6 +9,8 @@ export type AskDeps = Deps &
   Readonly<{
     /** New acts of one principal: each needs a nonce, and each nonce is used once (RQ-13). */
     prepareCap: RateCap
+    /** Explanations are dear: they judge each route many times over. */
+    checkCap: RateCap
     whatIfCap: RateCap
     /** Who asked what is open to whom (PO-13). */
     logWhatIf(by: PrincipalId, about: PrincipalId): void
@@ -37,10 +39,9 @@ export const askHandlers = (deps: AskDeps): Pick<Handlers, 'prepare' | 'check'> 
     if (caller.kind !== 'principal') return refuse({ code: 'wrong_role' })
     const { principal } = caller
     const { person = principal } = body
-    if (person === principal) return await checkAccess(deps, principal, body)
-    const taken = take(deps.whatIfCap, principal)
+    const taken = take(person === principal ? deps.checkCap : deps.whatIfCap, principal)
     if (!taken.ok) return taken
-    deps.logWhatIf(principal, person)
+    if (person !== principal) deps.logWhatIf(principal, person)
     return await checkAccess(deps, principal, body)
   },
 })

@@ -43,7 +43,7 @@ export type Fetch = (
 export async function listen(
   fetch: Fetch,
   { host, port, tls, maxConnections }: ListenOptions,
-  timeouts: Partial<typeof limits> = {},
+  timeouts: ServerOptions = {},
 ): Promise<Listening> {
   if (tls === null && !loopback.includes(host))
     throw new Error(`refusing to listen on ${host} without a TLS certificate and key`)

@@ -1,8 +1,9 @@
 import type { Grant, Phase } from '@halligan/core'
-import { isIn, isSettled, openedPhases } from '@halligan/core'
+import { isIn, isSettled, openedPhases, secondsAfter } from '@halligan/core'
 import type { SafeMode } from '../safe-mode.ts'
 import type { GrantFilter, View } from '../store/port.ts'
 import type { Deps } from '../usecases/deps.ts'
+import { hastyVerdicts } from '../usecases/read-reviews.ts'
 
 export type GaugeDeps = Deps & Readonly<{ safeMode: Pick<SafeMode, 'causes'> }>
 
@@ -14,6 +15,7 @@ export type Gauges = Readonly<{
   overdue: number
   reviewsOpen: number
   reviewsOverdue: number
+  reviewsHasty: number
   noticesUndelivered: number
   safeModeCauses: number
   entries: number
@@ -24,6 +26,8 @@ const ending = ['expired', 'revoked', 'returned'] as const satisfies readonly Ph
 
 /** Counts stop here: past it the number says "many", and a scrape stays cheap. */
 const most = 1000
+
+const daySeconds = 24 * 3600
 
 export function readGauges(deps: GaugeDeps): Gauges {
   const view = deps.view()
@@ -37,6 +41,7 @@ export function readGauges(deps: GaugeDeps): Gauges {
     overdue: ended.filter(hasOverdueTarget).length,
     reviewsOpen: reviews.length,
     reviewsOverdue: reviews.filter(isReviewOverdue).length,
+    reviewsHasty: hastyVerdicts(view, secondsAfter(deps.clock.now(), -daySeconds)),
     noticesUndelivered: view.notices({ undelivered: true }, most).length,
     safeModeCauses: deps.safeMode.causes().length,
     entries: deps.writer.frontier().head.size,
@@ -61,6 +66,10 @@ const help: Record<keyof Gauges, readonly [name: string, help: string]> = {
   overdue: ['grants_overdue', 'Ended grants with a target past its revoke SLO.'],
   reviewsOpen: ['reviews_open', 'Reviews that nobody has closed.'],
   reviewsOverdue: ['reviews_overdue', 'Open reviews past their deadline.'],
+  reviewsHasty: [
+    'reviews_hasty',
+    "Verdicts of the last day under a minute after the reviewer's one before.",
+  ],
   noticesUndelivered: ['notices_undelivered', 'Notices that reached nobody yet.'],
   safeModeCauses: ['safe_mode_causes', 'Causes of SAFE MODE that stand. 0 is well.'],
   entries: ['ledger_entries', 'Durable entries below the signed checkpoint.'],

@@ -16,6 +16,7 @@ import { readBody } from './body.ts'
 import type { Call, Handlers, Refused, StreamedEvent } from './handler.ts'
 import type { RateCap } from './rate.ts'
 import type { Caller, Sessions } from './session.ts'
+import type { StreamSlots } from './stream.ts'
 
 export type ServeOptions = Readonly<{
   clock: Clock
@@ -26,6 +27,7 @@ export type ServeOptions = Readonly<{
   sessionCap: RateCap
   /** Calls from one address that no session stands behind. */
   addressCap: RateCap
+  streams: StreamSlots
   /** Called for each request that was turned away before a use case saw it (PROTOCOL 4). */
   count(code: string): void
   log: RequestLog
@@ -116,7 +118,7 @@ async function answer(
       told(response.status, null, call.error.code)
       return response
     }
-    const answered = await handler(call.value)
+    const answered = inSlot(route, call.value.caller, await handler(call.value), options)
     const response = answered.ok
       ? successful(route, answered.value)
       : refused(answered.error, request)
@@ -126,6 +128,19 @@ async function answer(
     told(500, null, 'internal_error', fault)
     return answerRefused({ code: 'internal_error' }, request)
   }
+}
+
+/** A stream is given only as long as its caller does not hold too many. */
+function inSlot(
+  { media }: Route,
+  caller: Caller | null,
+  answered: Awaited<ReturnType<AnyHandler>>,
+  { streams }: ServeOptions,
+): Awaited<ReturnType<AnyHandler>> {
+  if (!answered.ok || media !== 'text/event-stream') return answered
+  const events = answered.value as AsyncIterable<StreamedEvent>
+  const held = streams.hold(caller?.id ?? '', events)
+  return held === null ? refuse({ code: 'too_many_requests', retryAfter: 1 }) : ok(held)
 }
 
 const successful = (route: Route, value: unknown): Response =>

@@ -119,3 +119,37 @@ const generation = (size: number): StreamedEvent => ({
   event: 'generation',
   data: JSON.stringify({ generation: size }),
 })
+
+/** One caller holds at most this many streams: connections are for everybody (WB-14). */
+export const streamsPerCaller = 16
+
+export interface StreamSlots {
+  /** The same events, in one of the caller's slots until they end; null when none is free. */
+  hold(
+    who: string,
+    events: AsyncIterable<StreamedEvent>,
+  ): AsyncIterable<StreamedEvent> | null
+}
+
+export function createStreamSlots(): StreamSlots {
+  const held = new Map<string, number>()
+  const move = (who: string, by: number) => {
+    const now = (held.get(who) ?? 0) + by
+    if (now > 0) held.set(who, now)
+    else held.delete(who)
+  }
+  async function* inSlot(who: string, events: AsyncIterable<StreamedEvent>) {
+    try {
+      yield* events
+    } finally {
+      move(who, -1)
+    }
+  }
+  return {
+    hold(who, events) {
+      if ((held.get(who) ?? 0) >= streamsPerCaller) return null
+      move(who, 1)
+      return inSlot(who, events)
+    },
+  }
+}
