@@ -42,12 +42,18 @@ const pad = '='.charCodeAt(0)
 function encode64(bytes: Uint8Array, toCode: Uint8Array, padded: boolean): string {
   const digits = Math.ceil((bytes.length * 4) / 3)
   const out = new Uint8Array(padded ? Math.ceil(digits / 4) * 4 : digits).fill(pad)
+  const whole = bytes.length - (bytes.length % 3)
   let written = 0
-  for (let i = 0; i < bytes.length; i += 3) {
+  for (let i = 0; i < whole; i += 3) {
     const group = (at(bytes, i) << 16) | (at(bytes, i + 1) << 8) | at(bytes, i + 2)
-    for (let shift = 18; shift >= 0 && written < digits; shift -= 6)
-      out[written++] = at(toCode, (group >> shift) & 63)
+    out[written++] = at(toCode, group >> 18)
+    out[written++] = at(toCode, (group >> 12) & 63)
+    out[written++] = at(toCode, (group >> 6) & 63)
+    out[written++] = at(toCode, group & 63)
   }
+  const rest = (at(bytes, whole) << 16) | (at(bytes, whole + 1) << 8)
+  for (let shift = 18; written < digits; shift -= 6)
+    out[written++] = at(toCode, (rest >> shift) & 63)
   return ascii.decode(out)
 }
 

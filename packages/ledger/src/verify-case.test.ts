@@ -1,7 +1,8 @@
-import type { Digest } from '@halligan/core'
+import type { Digest, Instant, Json } from '@halligan/core'
 import { describe, expect, it, test } from 'vitest'
 import { textOf, utf8 } from './bytes.ts'
 import { buildCaseFile, type CaseFile, caseFileBytes } from './case-file.ts'
+import type { EntryDraft } from './entry.ts'
 import { payloadDigest } from './envelope.ts'
 import { nodeCrypto as crypto } from './node.ts'
 import {
@@ -88,6 +89,25 @@ describe('every byte of a case file counts', () => {
   })
 })
 
+/** The whole story, logged anew by a log that bends it. */
+function relogged(bend: (draft: EntryDraft) => EntryDraft): CaseFile {
+  const log = new MemoryLog()
+  log.append({
+    at: whole.entries[0]?.entry.at as Instant,
+    kind: 'log_opened',
+    subject: 'log',
+    actor: 'system',
+  })
+  for (const { entry } of whole.entries) {
+    const { v, id, prev, ...draft } = entry
+    log.append(bend(draft as EntryDraft))
+  }
+  const entries = whole.entries.map((_, i) => log.prove(i + 1))
+  const built = { ...whole, checkpoint: log.checkpoint(), entries }
+  const { final, ...parts } = built
+  return buildCaseFile(parts)
+}
+
 describe('a case file fails and says where', () => {
   const later = whole.entries.slice(1)
   const entryAt = (kind: string) =>
@@ -156,22 +176,47 @@ describe('a case file fails and says where', () => {
     expect(verify({ ...whole, blobs })).toMatchObject({ verdict: 'proven' })
   })
 
-  test('INV-4 an entry that claims another approver than the one who signed', () => {
-    const log = new MemoryLog()
-    for (const { entry } of whole.entries) {
-      const { v, id, prev, ...draft } = entry
-      log.append(draft.kind === 'approval_given' ? { ...draft, by: 'dee' } : draft)
-    }
-    const forged = buildCaseFile({
-      ...whole,
-      checkpoint: log.checkpoint(),
-      entries: log.entries.map((_, index) => log.prove(index)),
-    })
-    expect(verify(forged).failures).toContainEqual({
-      where: `entries[${entryAt('approval_given')}] approval_given`,
-      code: 'entry_differs',
-      detail: 'by: not as signed',
-    })
+  test.each<[string, string, Readonly<Record<string, Json>>, string]>([
+    [
+      'INV-4 another approver than the one who signed',
+      'approval_given',
+      { by: 'dee' },
+      'entry_differs',
+    ],
+    [
+      'a longer life than the decision',
+      'activated',
+      { notAfter: 1_800_000_000_000 },
+      'entry_differs',
+    ],
+    ['INV-4 a review by an approver', 'closed', { by: 'bob' }, 'reviewer_not_independent'],
+    [
+      'another finding than the reviewer',
+      'closed',
+      { finding: 'misused' },
+      'entry_differs',
+    ],
+    [
+      'another receipt than the enforcer',
+      'reported',
+      { receiptDigest: other },
+      'entry_differs',
+    ],
+    ['an order for another target', 'ordered', { op: 'end' }, 'entry_differs'],
+  ])('a log that claims %s', (_, kind, claim, code) => {
+    const forged = verify(
+      relogged((draft) => (draft.kind === kind ? { ...draft, ...claim } : draft)),
+    )
+    expect(forged.failures).toContainEqual(
+      expect.objectContaining({ where: `entries[${entryAt(kind)}] ${kind}`, code }),
+    )
+  })
+
+  test('a log that claims an attestation which nobody gave', () => {
+    const forged = relogged((draft) =>
+      draft.kind === 'exposed' ? { ...draft, kind: 'attested', by: ['bob', 'dee'] } : draft,
+    )
+    expect(codesOf(forged)).toContain('too_few_attestations')
   })
 
   test('a grant opened without the approvals it needed', () => {

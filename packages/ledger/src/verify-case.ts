@@ -16,6 +16,7 @@ import {
   rosters,
 } from './case-checks.ts'
 import { type CaseFile, parseCaseFile } from './case-file.ts'
+import { rules } from './case-rules.ts'
 import { acts, openings, orders, receipts } from './case-statements.ts'
 import { parseCheckpoint } from './checkpoint.ts'
 import type { Crypto } from './crypto.ts'
@@ -48,6 +49,7 @@ const checks: readonly Check[] = [
   ['acts', acts, 'signed by those they name'],
   ['orders', orders, 'signed by the issuer'],
   ['receipts', receipts, 'signed by their enforcers'],
+  ['rules', rules, 'kept by what the log alone vouches for'],
   ['final', replayed, 'replays'],
 ]
 
