@@ -65,13 +65,13 @@ export function createCommitter(options: CommitOptions): Committer {
   /** What was acknowledged must be there; what was not may be. */
   function reopen(): void {
     store.reopen()
-    broken = false
     const { size, root } = frontier.head
     const found = store.view().head().size
     if (found < size) safeMode.enter('rollback', `acknowledged ${size}, found ${found}`)
     else if (rootAt(crypto, store.node, size) !== root)
       safeMode.enter('fork', `the root at ${size} is another one`)
     else moveFrontier()
+    broken = false
   }
 
   function tryReopen(): boolean {
@@ -114,11 +114,11 @@ export function createCommitter(options: CommitOptions): Committer {
       let outcomes: readonly Outcome[]
       try {
         outcomes = transact(batch, records)
+        moveFrontier()
       } catch (cause) {
         outcomeUnknown(batch, cause)
         return false
       }
-      moveFrontier()
       safeMode.leave('unknown_commit')
       outcomes.forEach((outcome, i) => {
         settle(batch[i] as Waiting, outcome)

@@ -37,19 +37,25 @@ const revokeAct = sealEnvelope(payloadTypes.act, { verb: 'revoke' }, logSigner)
 const ending = { ending: true, journal: { kind: 'act', envelope: revokeAct } } as const
 const refusedWith = (code: string) => ({ ok: false, error: { code } })
 
-describe('a full disk (S-01 AU-07 S-07)', () => {
-  /** SQLite itself refuses to grow: a real SQLITE_FULL, and a real failed COMMIT. */
-  const fill = (log: Awaited<ReturnType<typeof openLog>>) => {
-    const db = log.store.database()
-    const pages = Number(db.prepare('PRAGMA page_count').get()?.page_count)
-    db.exec(`PRAGMA max_page_count = ${pages}`)
-  }
+type Failing = (
+  db: ReturnType<Awaited<ReturnType<typeof openLog>>['store']['database']>,
+) => void
 
+/** SQLite itself refuses to grow: a real SQLITE_FULL. Reopening takes the limit away, as freed space would. */
+const fill: Failing = (db) => {
+  const pages = Number(db.prepare('PRAGMA page_count').get()?.page_count)
+  db.exec(`PRAGMA max_page_count = ${pages}`)
+}
+
+describe.each<[string, Failing]>([
+  ['S-01 AU-07 a full disk', fill],
+  ['S-07 a read-only disk', (db) => db.exec('PRAGMA query_only = ON')],
+])('%s', (_, fail) => {
   test('refuses what opens, answers what is known, and recovers without help', () =>
     withLog(bench.options, async (log) => {
       const { writer, safeMode } = log
       expect(await writer.submit(note('before'))).toEqual(ok(0))
-      fill(log)
+      fail(log.store.database())
       const long = (name: string) =>
         note(name, {
           run(tx, at) {
@@ -67,7 +73,6 @@ describe('a full disk (S-01 AU-07 S-07)', () => {
       ])
       expect(safeMode.has('unknown_commit')).toBe(true)
       expect(await writer.submit(note('c'))).toMatchObject(refusedWith('safe_mode'))
-      // Reopening took the limit away, as space being freed would.
       expect((await writer.submit(note('end', ending))).ok).toBe(true)
       expect(safeMode.causes()).toEqual([])
       expect((await writer.submit(long('a'))).ok).toBe(true)
@@ -79,6 +84,29 @@ describe('a full disk (S-01 AU-07 S-07)', () => {
       expect(kinds).toContain('safe_mode_entered')
       expect(kinds).toContain('safe_mode_left')
     }))
+})
+
+test('CF-11 a key that cannot sign: nothing is acknowledged, and all of it is once it can', () => {
+  let down = false
+  const signer = {
+    ...logSigner,
+    sign(message: Uint8Array) {
+      if (down) throw new Error('the key store is away')
+      return logSigner.sign(message)
+    },
+  }
+  return withLog({ ...bench.options, signer }, async ({ writer, safeMode }) => {
+    await writer.submit(note('a'))
+    down = true
+    expect(await writer.submit(note('b'))).toMatchObject(refusedWith('outcome_unknown'))
+    expect(await writer.submit(note('c'))).toMatchObject(refusedWith('safe_mode'))
+    expect(writer.frontier().head.size).toBe(1)
+    down = false
+    expect((await writer.submit(note('end', ending))).ok).toBe(true)
+    expect(safeMode.causes()).toEqual([])
+    // It was committed all along; its key finds it.
+    expect(await writer.submit(note('b'))).toEqual(ok(1))
+  })
 })
 
 describe('the clock', () => {
