@@ -73,5 +73,5 @@ function makeConnector(
     throw new BadSettings(
       `config.targets.${target}: no connector of kind ${settings.kind}; there are ${Object.keys(connectors).join(', ')}`,
     )
-  return make({ target, ...settings }, ports)
+  return make({ ...settings, target }, ports)
 }

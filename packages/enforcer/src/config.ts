@@ -52,6 +52,8 @@ export function readConfig(dir: string): Config {
   for (const [name, settings] of Object.entries(value.targets as object))
     if (!isId(name) || !isRecord(settings) || !isText(settings.kind))
       throw new BadSettings(`config.targets.${name}: an id and settings with a kind`)
+    else if (settings.target !== undefined && settings.target !== name)
+      throw new BadSettings(`config.targets.${name}.target is another`)
   const config = value as Config
   if (config.server !== undefined) demandTls(config.server)
   return config

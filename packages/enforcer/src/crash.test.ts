@@ -1,7 +1,9 @@
 import { payloadDigest } from '@halligan/ledger'
 import { nodeCrypto } from '@halligan/ledger/node'
 import { describe, expect, test } from 'vitest'
+import { createEstate } from '../test/estate.ts'
 import {
+  Crash,
   type CrashPlan,
   crashingAt,
   createHost,
@@ -9,8 +11,11 @@ import {
   type Host,
   start,
 } from '../test/host.ts'
-import { accept, kinds, lifeMillis, pass, receipts, run } from '../test/run.ts'
+import { accept, kinds, lifeMillis, pass as passLoop, receipts, run } from '../test/run.ts'
+import { pass, type World } from '../test/world.ts'
 import { hasAccess } from './connectors/fake.ts'
+import { type Daemon, startDaemon, usualDaemonPace } from './daemon.ts'
+import type { Site } from './site.ts'
 
 const ada = grantNamed('a')
 
@@ -21,8 +26,9 @@ const slackMillis = 1500
  * Never two identities of one grant; and none at all once its bound has passed, although ada is inside with a session
  * that nothing but an ending takes away.
  */
-function watch(host: Host): () => void {
+function watch(host: Host, plan?: CrashPlan): () => void {
   return () => {
+    if (plan?.dead) throw new Crash('nobody is left to go on')
     const mine = host.target.logins.filter(({ grant }) => grant === ada)
     expect(mine.length).toBeLessThanOrEqual(1)
     for (const login of mine) if (login.canLogin) login.sessions.add(Symbol('psql'))
@@ -58,15 +64,15 @@ async function lifeKilledAt(at: number, when: 'before' | 'after'): Promise<Crash
   try {
     accept(doomed, ada)
     const first = run(doomed)
-    await pass(host, first.loop, lifeMillis + 5000, watch(host))
+    await passLoop(host, first.loop, lifeMillis + 5000, watch(host, plan))
     first.loop.stop()
   } catch (error) {
-    if (!plan.dead) throw error
+    if (!(error instanceof Crash)) throw error
   }
   host.scheduler.clear()
   if (plan.dead) {
     const second = run(host.boot())
-    await pass(host, second.loop, lifeMillis + 5000, watch(host))
+    await passLoop(host, second.loop, lifeMillis + 5000, watch(host))
     second.loop.stop()
     expect(second.broken).toEqual([])
   } else {
@@ -91,3 +97,70 @@ describe('kill -9 at every call through a port', () => {
     },
   )
 })
+
+/** What stands in before a daemon has started, or when it died starting. */
+const idle: Daemon = {
+  due: {
+    look: () => {},
+    lane: () => {
+      throw new Error('no lanes')
+    },
+    idle: async () => {},
+    stop: () => {},
+  },
+  wake: () => {},
+  idle: async () => {},
+  stop: async () => {},
+}
+
+/** The same through a whole daemon: sync, verify, accept, apply, tell, end, with the control plane honest. */
+async function emergencyKilledAt(at: number, when: 'before' | 'after'): Promise<CrashPlan> {
+  const host = createHost()
+  const estate = createEstate(host.clock)
+  const plan: CrashPlan = { calls: 0, dead: false }
+  const through = crashingAt(plan, at, when)
+  const honest = {
+    signer: estate.keys.enforcer,
+    pinned: estate.rosterDigest,
+    controlPlane: estate.controlPlane,
+  }
+  estate.grant(ada, { terms: { lifeSeconds: lifeMillis / 1000 } })
+  const site = host.boot({ ...honest, controlPlane: through(estate.controlPlane) }, through)
+  const it: World = { host, estate, site, broken: [], daemon: idle }
+  const live = async (alive: Site, doomed?: CrashPlan) => {
+    it.daemon = await startDaemon(alive, usualDaemonPace, (error) => it.broken.push(error))
+    await pass(it, lifeMillis + 6000, watch(host, doomed))
+  }
+  try {
+    await live(site, plan)
+  } catch (error) {
+    if (!(error instanceof Crash)) throw error
+  }
+  if (plan.dead) {
+    it.daemon.due.stop()
+    host.scheduler.clear()
+    it.broken.length = 0
+    await live(host.boot(honest))
+    expect(it.broken).toEqual([])
+  }
+  expect(hasAccess(host.target, ada)).toBe(false)
+  expect(host.target.logins).toEqual([])
+  expect(host.books.unfinished()).toEqual([])
+  expect(host.books.outgoing(10)).toEqual([])
+  const told = estate.receipts.map(({ detail }) => detail.kind)
+  expect(told.filter((kind) => kind === 'absent')).toHaveLength(1)
+  expect(told.filter((kind) => kind === 'applied').length).toBeLessThanOrEqual(1)
+  const sealed = estate.deliveries.filter((delivery) => delivery.sealed !== undefined)
+  expect(sealed).toHaveLength(told.filter((kind) => kind === 'applied').length)
+  return plan
+}
+
+test.each(['before', 'after'] as const)(
+  'K-07 K-08 K-11 INV-2 INV-10 %s each call of a whole emergency: told once, sealed once, gone',
+  async (when) => {
+    const whole = await emergencyKilledAt(Number.POSITIVE_INFINITY, when)
+    expect(whole.calls).toBeGreaterThan(80)
+    for (let at = 1; at <= whole.calls; at++) await emergencyKilledAt(at, when)
+  },
+  30_000,
+)

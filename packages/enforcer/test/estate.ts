@@ -25,7 +25,6 @@ import type {
 } from '@halligan/core'
 import { revokePlan } from '@halligan/core'
 import {
-  base64url,
   digestOf,
   type EntryDraft,
   payloadDigest,
@@ -33,21 +32,16 @@ import {
   readEnvelope,
   type Signer,
   sealEnvelope,
-  vkeyOf,
 } from '@halligan/ledger'
 import { nodeCrypto as crypto, generateSigner } from '@halligan/ledger/node'
 import type { ControlPlane } from '../src/ports.ts'
 import { type HostClock, targetName } from './host.ts'
 import { createLog, type Log, origin, type Proved } from './log.ts'
+import { genesis, type Keys } from './roster.ts'
 
 const person = (name: string) => name as PrincipalId
-const pub = ({ publicKey }: Signer) => base64url.encode(publicKey)
 
 export type Opening = SyncAnswer['opens'][number]
-
-export type Keys = Readonly<
-  Record<'ada' | 'bob' | 'cy' | 'dee' | 'mallory' | 'issuer' | 'log' | 'enforcer', Signer>
->
 
 export const sealKeyNamed = (letter: string): SealKey => ({
   kty: 'OKP',
@@ -74,7 +68,13 @@ export type Estate = {
   /** The whole story of a grant up to its order, on the record. */
   grant(grant: GrantId, forgery?: Forgery): Story
   end(grant: GrantId): Envelope
-  reseal(grant: GrantId, to: SealKey, by?: keyof Keys): SyncAnswer['reseals'][number]
+  /** `sealTo` is what the server's order says; the act names `to`. */
+  reseal(
+    grant: GrantId,
+    to: SealKey,
+    by?: keyof Keys,
+    sealTo?: SealKey,
+  ): SyncAnswer['reseals'][number]
   opens: Opening[]
   ends: SyncAnswer['ends'][number][]
   reseals: SyncAnswer['reseals'][number][]
@@ -164,7 +164,8 @@ export function createEstate(clock: HostClock): Estate {
       }
       return sealEnvelope(payloadTypes.order, order, keys.issuer)
     },
-    reseal: (grant, to, by = 'ada') => tellReseal(estate, now, grant, to, by),
+    reseal: (grant, to, by = 'ada', sealTo = to) =>
+      tellReseal(estate, now, grant, { to, by, sealTo }),
     controlPlane: {
       async sync(statement) {
         clock.pass(estate.latencyMillis)
@@ -186,37 +187,6 @@ export function createEstate(clock: HostClock): Estate {
   estate.append({ at: now(), kind: 'log_opened', subject: 'log', actor: 'system', origin })
   return estate
 }
-
-const genesis = (keys: Keys): Roster => ({
-  estate: 'example',
-  version: 1,
-  prevDigest: null,
-  trustees: [{ person: person('dee'), keyId: keys.dee.keyId, key: pub(keys.dee) }],
-  threshold: 1,
-  logs: [{ origin, vkey: vkeyOf(crypto, origin, keys.log.publicKey), fromSize: 0 }],
-  issuers: [{ keyId: keys.issuer.keyId, key: pub(keys.issuer), notBefore: 0 as Instant }],
-  people: (['ada', 'bob', 'cy', 'dee', 'mallory'] as const).map((name) => ({
-    person: person(name),
-    kind: 'human',
-    keys: [
-      {
-        keyId: keys[name].keyId,
-        alg: 'ed25519',
-        pub: pub(keys[name]),
-        approvesFrom: 0 as Instant,
-      },
-    ],
-  })),
-  approverGroups: { 'payments-leads': [person('bob'), person('cy')] },
-  enforcers: [
-    {
-      id: 'enf-payments',
-      keyId: keys.enforcer.keyId,
-      key: pub(keys.enforcer),
-      targets: [targetName],
-    },
-  ],
-})
 
 function answerTo(estate: Estate, statement: Envelope, now: Instant): SyncAnswer {
   const log = estate as Estate & Log
@@ -352,8 +322,7 @@ function tellReseal(
   estate: Estate,
   now: () => Instant,
   grant: GrantId,
-  to: SealKey,
-  by: keyof Keys,
+  { to, by, sealTo }: Readonly<{ to: SealKey; by: keyof Keys; sealTo: SealKey }>,
 ): SyncAnswer['reseals'][number] {
   const act = estate.act('reveal', by, { grant }, { target: targetName, sealTo: to })
   const subject = `grant/${grant}`
@@ -361,7 +330,7 @@ function tellReseal(
   const order: Order = {
     ...{ type: 'halligan/order/v1', order: 'o-reseal', estate: 'example', grant },
     ...{ target: targetName, enforcer: 'enf-payments', issuedAt: now(), op: 'reseal' },
-    ...{ sealTo: to, revealAct: payloadDigest(crypto, act) },
+    ...{ sealTo, revealAct: payloadDigest(crypto, act) },
   }
   const envelope = sealEnvelope(payloadTypes.order, order, estate.keys.issuer)
   const ordered = estate.append({
@@ -377,7 +346,15 @@ function tellReseal(
   return { order: estate.prove(ordered), reveal: estate.prove(asked) }
 }
 
-/** Numbered and chained, each once: as the server takes them. */
+const places = new WeakMap<Estate, number[]>()
+
+function placesOf(estate: Estate): number[] {
+  const known = places.get(estate) ?? []
+  places.set(estate, known)
+  return known
+}
+
+/** Numbered, each once, and the same again answered with its place: as the server takes them. */
 function record(
   estate: Estate,
   delivery: Parameters<ControlPlane['deliver']>[0],
@@ -386,8 +363,11 @@ function record(
   const read = readEnvelope<Receipt>(payloadTypes.receipt, delivery.receipt)
   if (!read.ok) throw new Error(read.error.reason)
   const receipt = read.value.value
-  if (receipt.seq !== estate.receipts.length + 1)
-    throw new Error(`receipt ${receipt.seq} after ${estate.receipts.length}`)
+  const place = placesOf(estate)
+  const known = place[receipt.seq - 1]
+  if (known !== undefined) return { index: known, ...estate.prove(known) }
+  if (receipt.seq !== place.length + 1)
+    throw new Error(`receipt ${receipt.seq} after ${place.length}`)
   estate.receipts.push(receipt)
   estate.deliveries.push(delivery)
   const index = estate.append({
@@ -397,5 +377,6 @@ function record(
     actor: `enforcer/${receipt.enforcer}`,
     receipt: delivery.receipt,
   })
+  place.push(index)
   return { index, ...estate.prove(index) }
 }

@@ -6,7 +6,7 @@ import { advance, type HeldOrder, unheld } from '../src/state.ts'
 import type { Books } from '../src/store/port.ts'
 import { type Host, start, targetName } from './host.ts'
 
-export const lifeMillis = 10_000
+export const lifeMillis = 4000
 
 export const orderFor = (grant: GrantId, index = 7): HeldOrder => ({
   orderDigest: `sha256:${grant.charCodeAt(2).toString(16).repeat(32)}` as Digest,
@@ -20,7 +20,7 @@ export const orderFor = (grant: GrantId, index = 7): HeldOrder => ({
   approvers: ['bob' as PrincipalId],
 })
 
-/** Writes down an order as verified and accepted now, for a life of ten seconds. */
+/** Writes down an order as verified and accepted now, for a life of four seconds. */
 export function accept(site: Site, grant: GrantId): void {
   const clocks = site.clock.read()
   const bound = {

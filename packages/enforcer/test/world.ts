@@ -36,12 +36,17 @@ export async function settle({ daemon }: Pick<World, 'daemon'>): Promise<void> {
   }
 }
 
-export async function pass(world: World, millis: number): Promise<void> {
+export async function pass(
+  world: World,
+  millis: number,
+  atEach: () => void = () => {},
+): Promise<void> {
   await settle(world)
   for (let passed = 0; passed < millis; passed += 500) {
     world.host.clock.pass(500)
     world.host.scheduler.fire()
     await settle(world)
+    atEach()
   }
 }
 

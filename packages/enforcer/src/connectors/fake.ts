@@ -99,12 +99,12 @@ export function connectFake(target: FakeTarget): Connector {
     },
     async snapshot() {
       reach()
-      const logins = target.logins.map(({ name }) => `login ${name}`)
+      const logins = target.logins.map((login) => `login of ${login.grant}`)
       return JSON.stringify([...logins, ...target.objects].sort())
     },
     difference(before, after, grant) {
       const known = new Set(JSON.parse(before) as string[])
-      const own = `login ${loginOf(grant)?.name}`
+      const own = `login of ${grant}`
       return (JSON.parse(after) as string[])
         .filter((object) => !known.has(object) && object !== own)
         .map((object): Difference => ({ what: 'appeared', object }))
