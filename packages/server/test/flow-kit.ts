@@ -36,6 +36,7 @@ import { prepareAct } from '../src/usecases/prepare-act.ts'
 import { proposePolicy } from '../src/usecases/propose-policy.ts'
 import { type ReceiptInput, recordReceipt } from '../src/usecases/record-receipt.ts'
 import { requestAccess } from '../src/usecases/request-access.ts'
+import { runDueWork } from '../src/usecases/run-due-work.ts'
 import {
   blobOf,
   digestOfFiles,
@@ -256,6 +257,12 @@ export async function applyPolicy(estate: TestEstate, files: BundleFiles): Promi
       await approvePolicy(estate.deps, await sign(estate, by, 'approve_policy', { body })),
     )
   return bundleDigest
+}
+
+/** All that is due, and the sink heard out. */
+export async function workOff({ deps }: TestEstate): Promise<void> {
+  const { told } = await runDueWork(deps)
+  await told
 }
 
 /** The next roster, changed by `edit` and signed by two trustees. */

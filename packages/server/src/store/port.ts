@@ -105,7 +105,8 @@ export interface Tx extends View {
   useNonce(nonce: string, expires: Instant): boolean
   putNotice(notice: Omit<Notice, 'deliveredAt' | 'attempts'>): void
   noticeDelivered(id: string, at: Instant): void
-  noticeFailed(id: string, retryAt: Instant): void
+  /** Counts an attempt before it is made, and puts the next off. */
+  noticeTried(id: string, retryAt: Instant): void
   putBundle(digest: Digest, files: Readonly<Record<string, string>>): void
   putRoster(roster: Envelope): void
   putSealed(

@@ -310,13 +310,13 @@ export function storeContract(
       expect(store.view().due(start, 9)).toEqual([
         { at: start, kind: 'notify', subject: 'n1' },
       ])
-      commit(start, (tx) => tx.noticeFailed('n1', later(30)))
+      commit(start, (tx) => tx.noticeTried('n1', later(30)))
       expect(store.view().due(later(29), 9)).toEqual([])
       expect(store.view().nextDue()).toBe(later(30))
       commit(later(30), (tx) => tx.noticeDelivered('n1', later(30)))
       expect(store.view().nextDue()).toBeNull()
       expect(store.view().notices({ grant: g }, 9)).toMatchObject([
-        { id: 'n1', attempts: 2 },
+        { id: 'n1', attempts: 1 },
       ])
       expect(store.view().notices({ undelivered: true }, 9)).toEqual([])
     })

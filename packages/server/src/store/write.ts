@@ -56,14 +56,12 @@ function writeDocuments(db: DatabaseSync, crypto: Crypto): Documents {
 
 function writeNotices(
   db: DatabaseSync,
-): Pick<Tx, 'putNotice' | 'noticeDelivered' | 'noticeFailed'> {
+): Pick<Tx, 'putNotice' | 'noticeDelivered' | 'noticeTried'> {
   const put = db.prepare(`
     INSERT OR IGNORE INTO notices (id, at, kind, grant_id, payload, retry_at)
     VALUES (?1, ?2, ?3, ?4, ?5, ?2)`)
-  const delivered = db.prepare(
-    'UPDATE notices SET delivered_at = ?, attempts = attempts + 1 WHERE id = ?',
-  )
-  const failed = db.prepare(
+  const delivered = db.prepare('UPDATE notices SET delivered_at = ? WHERE id = ?')
+  const tried = db.prepare(
     'UPDATE notices SET retry_at = ?, attempts = attempts + 1 WHERE id = ?',
   )
   return {
@@ -73,8 +71,8 @@ function writeNotices(
     noticeDelivered(id, at) {
       delivered.run(at, id)
     },
-    noticeFailed(id, retryAt) {
-      failed.run(retryAt, id)
+    noticeTried(id, retryAt) {
+      tried.run(retryAt, id)
     },
   }
 }

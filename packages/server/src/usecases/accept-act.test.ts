@@ -22,6 +22,7 @@ import {
   sealTo,
   signApproval,
   signRequest,
+  workOff,
 } from '../../test/flow-kit.ts'
 import { createNonces } from '../nonce.ts'
 import type { ActAnswer, ActInput } from './accept-act.ts'
@@ -41,7 +42,6 @@ import { returnGrant } from './return-grant.ts'
 import { revealCredential } from './reveal-credential.ts'
 import { reviewGrant } from './review-grant.ts'
 import { revokeGrant } from './revoke-grant.ts'
-import { runDueWork } from './run-due-work.ts'
 import { withdrawRequest } from './withdraw-request.ts'
 
 let estate: TestEstate
@@ -177,9 +177,9 @@ test('what mallory signs in another’s name is counted and never entered', asyn
     error: { code: 'unknown_key' },
   })
   expect(sizeOf()).toBe(size)
-  await runDueWork(estate.deps)
+  await workOff(estate)
   estate.time.pass(60_000)
-  await runDueWork(estate.deps)
+  await workOff(estate)
   const summary = entriesOf(estate, 'log').find(({ kind }) => kind === 'refusals')
   expect(summary).toMatchObject({ counts: { unknown_key: 1 } })
 })
@@ -205,7 +205,7 @@ test('AU-08 a flood of refused acts is thirty entries a minute and the rest coun
   await Promise.all(acts.map((act) => approveRequest(estate.deps, act)))
   expect(refusalsOf(estate, 'mallory')).toHaveLength(refusalsPerMinute)
   estate.time.pass(60_000)
-  await runDueWork(estate.deps)
+  await workOff(estate)
   const summary = entriesOf(estate, 'log').find(({ kind }) => kind === 'refusals')
   expect(summary).toMatchObject({ counts: { not_allowed: 10 } })
 })

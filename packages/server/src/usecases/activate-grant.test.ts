@@ -28,11 +28,11 @@ import {
   request,
   sealTo,
   signActivation,
+  workOff,
 } from '../../test/flow-kit.ts'
 import { activateGrant } from './activate-grant.ts'
 import { closeIncident } from './close-incident.ts'
 import { alertPending, readGrant } from './read-grants.ts'
-import { runDueWork } from './run-due-work.ts'
 
 let estate: TestEstate
 const open = async (files = exampleFiles, severity = 2) => {
@@ -225,11 +225,11 @@ describe('alone', () => {
     expect(
       noticesOf(estate, grant, 'solo_activated').map(({ payload }) => payload.to),
     ).toEqual(['bob', 'cy', 'dee'])
-    await runDueWork(estate.deps)
+    await workOff(estate)
     expect(alertPending(must(readGrant(estate.deps, grant)))).toBe(true)
     estate.sinkWorks = true
     estate.time.pass(300_000)
-    await runDueWork(estate.deps)
+    await workOff(estate)
     expect(alertPending(must(readGrant(estate.deps, grant)))).toBe(false)
   })
 
@@ -273,7 +273,7 @@ test('AC-07 two targets of which one refuses: the truth of each, and both stay o
     ],
   })
   estate.time.pass(600_000)
-  await runDueWork(estate.deps)
+  await workOff(estate)
   const ends = entriesOf(estate, `grant/${grant}`).filter(({ op }) => op === 'end')
   expect(ends.map((entry) => entry.target)).toEqual(['payments-pg', 'payments-replica'])
   expect(phaseOf(estate, grant)).toBe('expired')

@@ -38,7 +38,7 @@ export function announce(
   index: number,
 ): void {
   const policy = deps.inForce.policy(tx)
-  if (!policy.ok) return
+  if (!policy.ok) throw new Error('corrupt store: a grant without any policy')
   const circle = circleOf(deps, tx, policy.value, grant)
   for (const { kind, urgency, to } of announcements(grant, event, circle))
     for (const person of new Set(to))

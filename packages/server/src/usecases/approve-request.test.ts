@@ -22,10 +22,10 @@ import {
   refusalsOf,
   request,
   signApproval,
+  workOff,
 } from '../../test/flow-kit.ts'
 import { approveRequest } from './approve-request.ts'
 import { denyRequest } from './deny-request.ts'
-import { runDueWork } from './run-due-work.ts'
 import { withdrawRequest } from './withdraw-request.ts'
 
 let estate: TestEstate
@@ -151,7 +151,7 @@ test('AP-08 nobody left who could approve keeps the request waiting, and never l
     error: { code: 'unknown_key' },
   })
   estate.time.pass(900_000)
-  await runDueWork(estate.deps)
+  await workOff(estate)
   expect(phaseOf(estate, asked.grant)).toBe('lapsed')
 })
 
@@ -261,7 +261,7 @@ async function play(
       return await withdrawRequest(lab.deps, act)
     }
     case 'expire':
-      return await runDueWork(lab.deps)
+      return await workOff(lab)
     case 'go':
       return await activate(lab, 'ada', asked)
   }

@@ -9,11 +9,11 @@ import {
   declareIncident,
   report,
   request,
+  workOff,
 } from '../../test/flow-kit.ts'
 import { buildCase } from './build-case.ts'
 import { readReview } from './read-reviews.ts'
 import { reviewGrant } from './review-grant.ts'
-import { runDueWork } from './run-due-work.ts'
 
 let estate: TestEstate
 beforeEach(async () => {
@@ -29,7 +29,7 @@ test('the case of a closed emergency is proven against the roster’s digest alo
   const { grant } = await activeGrant(estate)
   must(await report(estate, grant, applied))
   estate.time.pass(600_000)
-  await runDueWork(estate.deps)
+  await workOff(estate)
   must(await report(estate, grant, { kind: 'ending', cause: 'deadline' }))
   must(await report(estate, grant, absent))
   const note = blobOf('stuck indeed')

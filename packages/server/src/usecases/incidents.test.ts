@@ -17,13 +17,13 @@ import {
   phaseOf,
   refusalsOf,
   request,
+  workOff,
 } from '../../test/flow-kit.ts'
 import { createNet } from '../node-ports.ts'
 import { webhookSink } from '../notify/webhook.ts'
 import { closeIncident } from './close-incident.ts'
 import { incidentFromWebhook } from './incident-webhook.ts'
 import { openIncident } from './open-incident.ts'
-import { runDueWork } from './run-due-work.ts'
 
 let estate: TestEstate
 beforeEach(async () => {
@@ -169,7 +169,7 @@ test('a notice arrives as one signed message that holds ids and no text', async 
     const deps = { ...estate.deps, sink: webhookSink({ url, secret, net, clock }) }
     await declareIncident(estate)
     await request(estate, { reason: 'the reason stays inside' })
-    await runDueWork(deps)
+    await workOff({ ...estate, deps })
     expect(received).toHaveLength(2)
     for (const { headers, body } of received) {
       expect(new Webhook(secret).verify(body, headers)).toMatchObject({

@@ -1,15 +1,12 @@
 import {
-  endingPhases,
   type Grant,
   type GrantId,
-  isIn,
   ok,
-  openedPhases,
   type PrincipalId,
   type Result,
   refuse,
 } from '@halligan/core'
-import type { Blob, GrantFilter, Notice, Page, Placed, View } from '../store/port.ts'
+import type { Blob, Notice, Placed, View } from '../store/port.ts'
 import type { Deps } from './deps.ts'
 import { evidenceOf } from './evidence.ts'
 import type { Refusal } from './refusal.ts'
@@ -24,13 +21,6 @@ export type GrantStory = Readonly<{
 }>
 
 const mostNotices = 500
-
-export const readGrants = (
-  deps: Deps,
-  filter: GrantFilter,
-  after: string | null,
-  limit: number,
-): Page<Grant> => deps.view().grants(filter, after, limit)
 
 /** One grant, all that happened to it, its texts verbatim, and who was told. */
 export function readGrant(deps: Deps, id: GrantId): Result<GrantStory, Refusal> {
@@ -73,43 +63,4 @@ export function readSealed(
   if (grant.terms.requester !== reader) return refuse({ code: 'not_requester' })
   const sealed = view.sealed(id, target)
   return sealed === null ? refuse({ code: 'not_sealed' }) : ok(sealed)
-}
-
-/** How many grants stand where; every grant that may hold access is in one of these. */
-export function countGrants(view: View): Readonly<{
-  waiting: number
-  active: number
-  ending: number
-  overdue: number
-  reviews: Readonly<{ open: number; overdue: number }>
-}> {
-  const waiting = all(view, { phases: ['requested', 'pending', 'approved'] })
-  const opened = all(view, { reviewOpen: true })
-  const ending = opened.filter((grant) => isIn(grant, ...endingPhases))
-  return {
-    waiting: waiting.length,
-    active: opened.filter(({ phase }) => phase === 'active').length,
-    ending: ending.length,
-    overdue: ending.filter(
-      (grant) =>
-        isIn(grant, ...openedPhases) && grant.targets.some(({ overdue }) => overdue),
-    ).length,
-    reviews: {
-      open: opened.length,
-      overdue: opened.filter(
-        (grant) => isIn(grant, ...openedPhases) && grant.review.overdue,
-      ).length,
-    },
-  }
-}
-
-function all(view: View, filter: GrantFilter): readonly Grant[] {
-  const found: Grant[] = []
-  let after: string | null = null
-  do {
-    const page = view.grants(filter, after, 200)
-    found.push(...page.items)
-    after = page.next
-  } while (after !== null)
-  return found
 }

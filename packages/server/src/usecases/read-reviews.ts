@@ -7,12 +7,11 @@ import {
   isIn,
   ok,
   openedPhases,
-  type PrincipalId,
   type Result,
   refuse,
   secondsAfter,
 } from '@halligan/core'
-import type { Notice, Page, View } from '../store/port.ts'
+import type { Notice, View } from '../store/port.ts'
 import type { Deps } from './deps.ts'
 import { evidenceOf } from './evidence.ts'
 import type { Refusal } from './refusal.ts'
@@ -28,9 +27,6 @@ export type ReviewFile = Readonly<{
   /** Notices of this grant that reached nobody (RV-13). */
   undelivered: readonly Notice[]
 }>
-
-export const readReviews = (deps: Deps, after: string | null, limit: number): Page<Grant> =>
-  deps.view().grants({ reviewOpen: true }, after, limit)
 
 export function readReview(deps: Deps, id: GrantId): Result<ReviewFile, Refusal> {
   const view = deps.view()
@@ -53,29 +49,17 @@ export function readReview(deps: Deps, id: GrantId): Result<ReviewFile, Refusal>
   })
 }
 
-/** How quickly one reviewer's verdicts followed each other. Seconds apart, they were not read (RV-05). */
-export type ReviewPace = Readonly<{
-  reviewer: PrincipalId
-  verdicts: number
-  /** Between one verdict and the next; null for a single one. */
-  medianSecondsApart: number | null
-}>
+/** A verdict that follows the same reviewer's last one sooner than this was hardly read for. */
+export const hastySeconds = 60
 
-/** Of the verdicts since `since`, among the latest 1000 closed grants. */
-export function reviewPace(view: View, since: Instant): readonly ReviewPace[] {
-  const verdicts = Map.groupBy(
-    latestClosed(view).flatMap(({ id }) => verdictsOf(view, id, since)),
-    ({ reviewer }) => reviewer,
-  )
-  return [...verdicts].map(([reviewer, given]) => ({
-    reviewer,
-    verdicts: given.length,
-    medianSecondsApart: medianGap(given.map(({ at }) => at)),
-  }))
+/** How many such verdicts there were since `since`, among the latest 100 closed grants (RV-05). */
+export function hastyVerdicts(view: View, since: Instant): number {
+  const verdicts = view
+    .grants({ phases: ['closed'] }, null, 100)
+    .items.flatMap(({ id }) => verdictsOf(view, id, since))
+  const ofEach = Map.groupBy(verdicts, ({ reviewer }) => reviewer)
+  return [...ofEach.values()].reduce((sum, given) => sum + hastyAmong(given), 0)
 }
-
-const latestClosed = (view: View): readonly Grant[] =>
-  view.grants({ phases: ['closed'] }, null, 1000).items
 
 const verdictsOf = (view: View, id: GrantId, since: Instant) =>
   view
@@ -84,13 +68,10 @@ const verdictsOf = (view: View, id: GrantId, since: Instant) =>
       ({ entry }) =>
         (entry.kind === 'closed' || entry.kind === 'superseded') && entry.at >= since,
     )
-    .map(({ entry }) => ({ reviewer: entry.actor as PrincipalId, at: entry.at }))
+    .map(({ entry }) => ({ reviewer: entry.actor, at: entry.at }))
 
-function medianGap(instants: readonly Instant[]): number | null {
-  const sorted = instants.toSorted((one, other) => one - other)
-  const gaps = sorted
-    .slice(1)
-    .map((at, i) => (at - (sorted[i] ?? at)) / 1000)
-    .sort((one, other) => one - other)
-  return gaps[Math.floor((gaps.length - 1) / 2)] ?? null
+function hastyAmong(given: readonly Readonly<{ at: Instant }>[]): number {
+  const times = given.map(({ at }) => at).toSorted((one, other) => one - other)
+  return times.filter((at, i) => i > 0 && at - (times[i - 1] ?? 0) < hastySeconds * 1000)
+    .length
 }

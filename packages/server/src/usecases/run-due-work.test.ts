@@ -21,7 +21,9 @@ import {
   noticesOf,
   phaseOf,
   report,
+  workOff,
 } from '../../test/flow-kit.ts'
+import type { Notice } from '../store/port.ts'
 import { attestAbsence } from './attest-absence.ts'
 import { closeIncident } from './close-incident.ts'
 import { returnGrant } from './return-grant.ts'
@@ -37,7 +39,7 @@ afterEach(() => estate.close())
 
 const pass = async (seconds: number) => {
   estate.time.pass(seconds * 1000)
-  await runDueWork(estate.deps)
+  await workOff(estate)
 }
 
 const endOrdersOf = ({ grant }: Asked) =>
@@ -68,7 +70,7 @@ describe('access ends on time', () => {
     expect(estate.deps.clock.now()).toBe(held.notAfter)
     expect(confersAccess(held, estate.deps.clock.now())).toBe(false)
     expect(phaseOf(estate, grant)).toBe('active')
-    await runDueWork(estate.deps)
+    await workOff(estate)
     expect(phaseOf(estate, grant)).toBe('expired')
   })
 
@@ -85,9 +87,9 @@ describe('access ends on time', () => {
     estate.time.pass(599_999)
     await estate.restart()
     estate.time.pass(3600_000)
-    await runDueWork(estate.deps)
+    await workOff(estate)
     expect(phaseOf(estate, asked.grant)).toBe('expired')
-    await runDueWork(estate.deps)
+    await workOff(estate)
     expect(
       kindsOf(estate, `grant/${asked.grant}`).filter((k) => k === 'expired'),
     ).toHaveLength(1)
@@ -194,6 +196,26 @@ test('AU-19 a sink that is down for a day costs the log nothing, and gets every 
   estate.sinkWorks = true
   await pass(300)
   expect(estate.deps.view().notices({ undelivered: true }, 500)).toEqual([])
+})
+
+test('INV-25 a sink that never answers delays no end, and no other notice', async () => {
+  const asked = await activeGrant(estate)
+  const tried: string[] = []
+  const hung = {
+    deliver: ({ kind }: Notice) => {
+      tried.push(kind)
+      return kind === 'approval_wanted'
+        ? new Promise<boolean>(() => {})
+        : Promise.resolve(true)
+    },
+  }
+  const deps = { ...estate.deps, sink: hung }
+  await runDueWork(deps)
+  estate.time.pass(600_000)
+  await runDueWork(deps)
+  expect(phaseOf(estate, asked.grant)).toBe('expired')
+  await runDueWork(deps)
+  expect(tried).toContain('review_wanted')
 })
 
 test('what only was counted becomes one summary entry', async () => {
