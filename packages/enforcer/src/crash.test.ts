@@ -89,7 +89,7 @@ describe('kill -9 at every call through a port', () => {
     'K-07 K-10 K-11 INV-9 INV-10 %s the call: one identity at most, ended by its bound, absent told once',
     async (when) => {
       const whole = await lifeKilledAt(Number.POSITIVE_INFINITY, when)
-      expect(whole.calls).toBeGreaterThan(40)
+      expect(whole.calls).toBeGreaterThan(15)
       for (let at = 1; at <= whole.calls; at++) {
         const plan = await lifeKilledAt(at, when)
         expect(plan.dead, `call ${at} happened`).toBe(true)
@@ -159,7 +159,7 @@ test.each(['before', 'after'] as const)(
   'K-07 K-08 K-11 INV-2 INV-10 %s each call of a whole emergency: told once, sealed once, gone',
   async (when) => {
     const whole = await emergencyKilledAt(Number.POSITIVE_INFINITY, when)
-    expect(whole.calls).toBeGreaterThan(80)
+    expect(whole.calls).toBeGreaterThan(25)
     for (let at = 1; at <= whole.calls; at++) await emergencyKilledAt(at, when)
   },
   30_000,
