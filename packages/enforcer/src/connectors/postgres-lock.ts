@@ -29,6 +29,11 @@ export function targetLock(connect: Connect, target: string): TargetLock {
   const lose = (session: Session) => {
     if (held === session) held = null
   }
+  /** A peer that does not answer may be gone: its lock is not ours any more to rely on. */
+  const drop = async (session: Session) => {
+    lose(session)
+    await session.db.end().catch(() => undefined)
+  }
   const take = async (): Promise<Session> => {
     if (held !== null) return held
     const session = await lockedSession(connect, target, key)
@@ -44,7 +49,16 @@ export function targetLock(connect: Connect, target: string): TargetLock {
 
   return {
     take: () => inTurn(async () => void (await take())),
-    whileHeld: (work) => inTurn(async () => work(await take())),
+    whileHeld: (work) =>
+      inTurn(async () => {
+        const session = await take()
+        try {
+          return await work(session)
+        } catch (error) {
+          await session.db.query('select').catch(() => drop(session))
+          throw error
+        }
+      }),
     release: () =>
       inTurn(async () => {
         const session = held

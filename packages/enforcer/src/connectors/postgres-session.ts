@@ -25,10 +25,13 @@ export const connectWith =
     db.on('error', () => undefined)
     try {
       await db.connect()
-      const { rows } = await db.query<{ version: number }>(
-        `select current_setting('server_version_num')::int as version`,
+      const { rows } = await db.query<{ version: number; standby: boolean }>(
+        `select current_setting('server_version_num')::int as version,
+           pg_is_in_recovery() as standby`,
       )
-      return { db, serverVersion: rows[0]?.version ?? 0 }
+      // A standby knows nothing of the sessions at the primary: what it does not show proves nothing.
+      if (rows[0]?.standby !== false) throw new Error('it is a standby, not the primary')
+      return { db, serverVersion: rows[0].version }
     } catch (error) {
       await db.end().catch(() => undefined)
       throw connectFailure(settings, error)

@@ -95,6 +95,7 @@ const sessionOptions = Object.entries({
   lock_timeout: '1s',
   statement_timeout: '10s',
   idle_in_transaction_session_timeout: '10s',
+  idle_session_timeout: '0',
   tcp_keepalives_idle: '10',
   tcp_keepalives_interval: '5',
   tcp_keepalives_count: '3',
@@ -119,6 +120,7 @@ export function clientConfig(settings: PostgresSettings): pg.ClientConfig {
     application_name: 'halligan-enforcer',
     options: sessionOptions,
     keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
     connectionTimeoutMillis: millisToConnect,
     query_timeout: millisToAnswer,
   }
