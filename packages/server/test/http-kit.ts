@@ -18,7 +18,7 @@ import { nodeCrypto } from '@halligan/ledger/node'
 import { readConfig, type Settings } from '../src/config.ts'
 import { createLog } from '../src/http/log.ts'
 import { initFounders, initGenesis } from '../src/init.ts'
-import { run } from '../src/run.ts'
+import { type Running, run } from '../src/run.ts'
 import { exampleFiles, signerOf } from './estate-kit.ts'
 
 export { blobOf, newGrant, signerOf } from './estate-kit.ts'
@@ -75,6 +75,7 @@ export type TestServer = Readonly<{
   url: string
   dir: string
   digest: Digest
+  inside: Running['inside']
   /** Codes of refusals that were counted and are not summarised yet. */
   counted(): readonly string[]
   /** What the server logged, line by line. */
@@ -95,6 +96,7 @@ export async function startServer(
     dir,
     digest,
     lines,
+    inside: running.inside,
     counted: () =>
       running
         .inside()

@@ -16,26 +16,14 @@ import {
   type ResealOrder,
   type TargetState,
 } from '@halligan/core'
-import {
-  type Crypto,
-  payloadDigest,
-  payloadTypes,
-  readEnvelope,
-  type Signer,
-  sealEnvelope,
-} from '@halligan/ledger'
-import type { Journal, JournalLine } from '../journal.ts'
+import { payloadDigest, payloadTypes, readEnvelope, sealEnvelope } from '@halligan/ledger'
 import type { Log } from '../log.ts'
-import type { Placed, View, Writer } from '../store/port.ts'
+import type { SafeMode } from '../safe-mode.ts'
+import { CorruptLog, type Placed } from '../store/port.ts'
+import { type JournalledDeps, journalledEnds } from './journalled-ends.ts'
 
-export type DesiredDeps = Readonly<{
-  crypto: Crypto
-  issuer: Signer
-  log: Log
-  journal: Pick<Journal, 'lines'>
-  writer: Pick<Writer, 'frontier'>
-  view(): View
-}>
+export type DesiredDeps = JournalledDeps &
+  Readonly<{ log: Log; safeMode: Pick<SafeMode, 'contradicted'> }>
 
 type Opening = SyncAnswer['opens'][number]
 type Reseal = SyncAnswer['reseals'][number]
@@ -60,7 +48,8 @@ export function desiredState(
   now: Instant,
 ): SyncAnswer {
   const { head, checkpoint } = deps.writer.frontier()
-  const stories = storiesFor(deps, enforcer)
+  const contradicted = deps.safeMode.contradicted()
+  const stories = contradicted ? [] : storiesFor(deps, enforcer)
   const beacon: Beacon = {
     type: 'halligan/beacon/v1',
     estate,
@@ -68,7 +57,8 @@ export function desiredState(
     serverTime: now,
     checkpoint,
   }
-  const comparable = seen !== null && seen.origin === head.origin && seen.size <= head.size
+  const comparable =
+    !contradicted && seen !== null && seen.origin === head.origin && seen.size <= head.size
   return {
     generation: head.size,
     rosters: [...deps.view().rosters()],
@@ -76,12 +66,27 @@ export function desiredState(
     consistency: comparable ? [...deps.log.proveConsistency(seen.size, head.size)] : null,
     beacon: sealEnvelope(payloadTypes.beacon, beacon, deps.issuer),
     opens: stories.flatMap((story) => openings(deps, story, anchoredTo)),
-    ends: [...stories.flatMap((story) => ends(deps, story)), ...journalled(deps, enforcer)],
+    ends: [
+      ...(contradicted
+        ? bareEnds(deps, enforcer)
+        : stories.flatMap((story) => ends(deps, story))),
+      ...journalledEnds(deps, enforcer).map((order) => ({ order })),
+    ],
     reseals: stories.flatMap((story) => reseals(deps, story, anchoredTo)),
   }
 }
 
+/** A log whose bytes are damaged tells no stories; what the journal holds is told all the same. */
 function storiesFor(deps: DesiredDeps, enforcer: string): readonly Story[] {
+  try {
+    return readStories(deps, enforcer)
+  } catch (error) {
+    if (error instanceof CorruptLog) return []
+    throw error
+  }
+}
+
+function readStories(deps: DesiredDeps, enforcer: string): readonly Story[] {
   const view = deps.view()
   const below = deps.writer.frontier().head.size
   return view.unsettledAt(enforcer).flatMap((grant) => {
@@ -147,16 +152,11 @@ const ends = (deps: DesiredDeps, story: Story): readonly End[] =>
     proof: deps.log.proveEntry(placed.index),
   }))
 
-/** Orders to end that the log could not take: they need no proof (PROTOCOL 7). */
-function journalled({ journal }: DesiredDeps, enforcer: string): readonly End[] {
-  return journal.lines().flatMap((line) => {
-    const read = readEnvelope<JournalLine>(payloadTypes.journal, line)
-    if (!read.ok || read.value.value.item.kind !== 'order') return []
-    const { envelope } = read.value.value.item
-    const order = readEnvelope<{ enforcer: string }>(payloadTypes.order, envelope)
-    return order.ok && order.value.value.enforcer === enforcer ? [{ order: envelope }] : []
-  })
-}
+/** While signed evidence is contradicted nothing is proven and nothing opened, and ends go out bare. */
+const bareEnds = (deps: DesiredDeps, enforcer: string): readonly End[] =>
+  storiesFor(deps, enforcer).flatMap((story) =>
+    ordersIn(story, 'end').map((placed) => ({ order: envelopeIn(placed, 'order') })),
+  )
 
 const envelopeIn = ({ entry }: Placed, name: 'order' | 'act'): Envelope =>
   entry[name] as unknown as Envelope

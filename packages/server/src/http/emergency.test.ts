@@ -1,5 +1,5 @@
 import type { GrantAnswer, SyncAnswer } from '@halligan/contract'
-import type { GrantId, Terms } from '@halligan/core'
+import type { EndOrder, GrantId, Terms } from '@halligan/core'
 import {
   base64url,
   payloadTypes,
@@ -174,4 +174,42 @@ describe('one emergency over HTTP', () => {
     const report = verifyCaseFile(nodeCrypto, bytes, server.digest)
     expect(report).toMatchObject({ verdict: 'proven', failures: [] })
   })
+})
+
+describe('in SAFE MODE, with the evidence contradicted', () => {
+  test('nothing opens, and an end still reaches its enforcer', async () => {
+    const grant = newGrant()
+    const { termsDigest } = await request(ada, grant, 'inc-1')
+    const about = { grant, termsDigest }
+    await bob.act('approve', {}, about)
+    expect(await ada.act('activate', { sealTo }, about)).toMatchObject({ status: 200 })
+    server.inside().ledger.safeMode.enter('fork', 'for this test')
+
+    const other = newGrant()
+    const { told } = await request(ada, other, 'inc-1')
+    expect(told).toMatchObject({ status: 503, body: { code: 'safe_mode' } })
+    const before = await sync(base64url.encode(new Uint8Array(16).fill(5)))
+    expect(before).toMatchObject({ opens: [], reseals: [] })
+
+    const byMallory = (await Person.at(server.url, 'mallory')).act('revoke', {}, about)
+    expect(await byMallory).toMatchObject({ status: 503, body: { code: 'journalled' } })
+    const unheard = await sync(base64url.encode(new Uint8Array(16).fill(6)))
+    expect(endsOf(unheard, grant)).toEqual([])
+
+    const byBob = await bob.act('revoke', {}, about)
+    expect(byBob).toMatchObject({ status: 503, body: { code: 'journalled' } })
+    const after = await sync(base64url.encode(new Uint8Array(16).fill(7)))
+    expect(endsOf(after, grant)).toMatchObject([{ op: 'end', cause: 'revoked' }])
+    expect(await call(server.url, 'GET', '/healthz')).toMatchObject({
+      body: { live: true, ready: false, safeMode: ['fork'] },
+    })
+  })
+
+  const endsOf = ({ ends }: SyncAnswer, grant: GrantId) =>
+    ends
+      .map(
+        ({ order }) =>
+          JSON.parse(Buffer.from(order.payload, 'base64').toString()) as EndOrder,
+      )
+      .filter((order) => order.grant === grant)
 })

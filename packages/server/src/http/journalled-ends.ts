@@ -1,0 +1,60 @@
+import {
+  type Act,
+  type Envelope,
+  type Grant,
+  isIn,
+  type Order,
+  openedPhases,
+  type Principal,
+} from '@halligan/core'
+import { payloadTypes, readEnvelope, verifyAct } from '@halligan/ledger'
+import type { Journal, JournalLine } from '../journal.ts'
+import type { Deps } from '../usecases/deps.ts'
+import { endOrders } from '../usecases/orders.ts'
+import { permitted } from '../usecases/permission.ts'
+
+export type JournalledDeps = Deps & Readonly<{ journal: Pick<Journal, 'lines'> }>
+
+/**
+ * Orders to end what the log could not take, for one enforcer. They come without a proof, and are obeyed: ending
+ * early is always safe (PROTOCOL 7). Ed25519 is deterministic, so the same line makes the same order each time.
+ */
+export const journalledEnds = (
+  deps: JournalledDeps,
+  enforcer: string,
+): readonly Envelope[] =>
+  deps.journal
+    .lines()
+    .flatMap((line) => ordersOf(deps, line))
+    .filter((order) => isFor(order, enforcer))
+
+function ordersOf(deps: JournalledDeps, envelope: Envelope): readonly Envelope[] {
+  const read = readEnvelope<JournalLine>(payloadTypes.journal, envelope)
+  if (!read.ok) return []
+  const { item, at } = read.value.value
+  if (item.kind === 'order') return [item.envelope]
+  if (item.kind !== 'act') return []
+  const { roster } = deps.inForce.roster(deps.view())
+  const verified = verifyAct(deps.crypto, item.envelope, roster, at)
+  if (!verified.ok) return []
+  const { act, principal } = verified.value
+  const grant = act.grant === undefined ? null : deps.view().grant(act.grant)
+  if (grant === null || !mayEnd(deps, act, principal, grant)) return []
+  const cause = act.verb === 'return' ? 'returned' : 'revoked'
+  return endOrders(deps, grant, cause, at).map(({ order }) => order)
+}
+
+/** The act was journalled unjudged; whoever may end this grant is judged here. */
+function mayEnd(deps: Deps, act: Act, by: Principal, grant: Grant): boolean {
+  if (!isIn(grant, ...openedPhases)) return false
+  if (by.person === grant.terms.requester) return ['return', 'revoke'].includes(act.verb)
+  if (act.verb !== 'revoke') return false
+  if (grant.approvers.includes(by.person)) return true
+  const asked = { action: 'revoke', entitlement: grant.terms.entitlement } as const
+  return permitted(deps, deps.view(), by, asked).ok
+}
+
+function isFor(order: Envelope, enforcer: string): boolean {
+  const read = readEnvelope<Order>(payloadTypes.order, order)
+  return read.ok && read.value.value.enforcer === enforcer
+}
