@@ -72,7 +72,7 @@ async function logAppends(root: string, clients: number, seconds: number) {
   }
 }
 
-/** Like an act's entry: a subject of its own, a key of its own, and the weight of a signature inside. */
+/** Like the entries of a grant: ten to a subject, each under a key of its own. */
 async function appendOne({ writer }: RunningLog, client: number, n: number): Promise<void> {
   const name = `${client}-${n}`
   const command: Command<number, never> = {
@@ -82,7 +82,7 @@ async function appendOne({ writer }: RunningLog, client: number, n: number): Pro
       const draft: EntryDraft = {
         at,
         kind: 'noted',
-        subject: `target/${name}`,
+        subject: `target/${client}-${Math.floor(n / 10)}`,
         actor: 'system',
         padding,
       }

@@ -187,6 +187,17 @@ describe('at the start', () => {
   })
 })
 
+test('S-05 the patrol finds an entry that changed while the log was in use', async () => {
+  await written()
+  await withLog(bench.options, async ({ store, safeMode, writer }) => {
+    store.database().exec("UPDATE entries SET bytes = X'7b7d' WHERE idx = 3")
+    expect(() => store.view().entries(2, 1)).toThrow('does not hash to its leaf')
+    bench.timers.fire()
+    await expect.poll(() => safeMode.causes()).toMatchObject([{ cause: 'bad_entry' }])
+    expect(await writer.submit(note('a'))).toMatchObject({ error: { code: 'safe_mode' } })
+  })
+})
+
 /** The log and its projections, as rows. */
 function dump(path: string): Record<string, unknown[]> {
   const db = new DatabaseSync(path, { readOnly: true })
