@@ -240,6 +240,7 @@ describe('PO-10 a bundle made to exhaust is refused, and the evaluator lives on'
     ['nested lists in YAML', { 'estate.yaml': '['.repeat(65_000) }],
     ['nested dashes in YAML', { 'estate.yaml': '- '.repeat(32_000) }],
     ['nested keys in YAML', { 'estate.yaml': '? '.repeat(32_000) }],
+    ['keys that are keys of keys', { 'estate.yaml': `${'? '.repeat(500)}x` }],
     [
       'many aliases',
       {
