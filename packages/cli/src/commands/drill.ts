@@ -4,6 +4,7 @@ import { act, type Common, type Run } from '../command.ts'
 import { drill } from '../drill/drill.ts'
 import type { Step } from '../drill/steps.ts'
 import { exitCode } from '../exit-code.ts'
+import { interruptSignal } from '../interrupt.ts'
 
 type Options = Readonly<{ out: string }> & Common
 
@@ -19,7 +20,12 @@ export const drillCommand = (run: Run): Command =>
         const tell = (step: Step, elapsed: number) =>
           json === true ? undefined : terminal.data(stepLine(step, elapsed))
         if (json !== true) terminal.data('DRILL: a rehearsal of one emergency\n')
-        const report = await drill({ out: resolve(out), now, tell })
+        const report = await drill({
+          out: resolve(out),
+          now,
+          tell,
+          signal: interruptSignal(),
+        })
         const total = report.steps.reduce((sum, { millis }) => sum + millis, 0)
         return {
           ok: true,

@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { act, type Common, type Run, shown } from '../command.ts'
 import { type ExampleEstate, openEstate } from '../example/estate.ts'
 import { names, people } from '../example/people.ts'
+import { interruptSignal } from '../interrupt.ts'
 
 type Options = Readonly<{ dir: string; port: string }> & Common
 
@@ -14,15 +15,17 @@ export const estateCommand = (run: Run): Command =>
       .action(
         act<Options>(run, async ({ dir, port }) => {
           const { terminal } = run.machine
+          const signal = interruptSignal()
           const started = performance.now()
           const estate = await openEstate({
             folder: dir,
             port: Number(port),
             say: (step) => terminal.say(`  ${step} ...`),
+            signal,
           })
           const seconds = ((performance.now() - started) / 1000).toFixed(1)
           terminal.data(screen(estate, seconds))
-          await interrupted()
+          await aborted(signal)
           terminal.say('\nStopping. The data stays; start again to resume.')
           await estate.stop()
           return shown({ folder: estate.folder }, '')
@@ -30,12 +33,11 @@ export const estateCommand = (run: Run): Command =>
       ),
   )
 
-function interrupted(): Promise<void> {
-  return new Promise((resolve) => {
-    process.once('SIGINT', () => resolve())
-    process.once('SIGTERM', () => resolve())
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true })
+    if (signal.aborted) resolve()
   })
-}
 
 const screen = ({ folder, url, rosterDigest }: ExampleEstate, seconds: string): string =>
   `

@@ -17,6 +17,8 @@ export type DrillOptions = Readonly<{
   /** Gets `case.json` and `trust.txt`. */
   out: string
   now(): number
+  /** Stops the drill where it is; what it started is still taken down. */
+  signal: AbortSignal
   tell(step: Step, elapsedMillis: number): void
 }>
 
@@ -33,19 +35,20 @@ const lifeSeconds = 8
 const note = 'settlement worker died; released the batch by hand'
 
 /** Never throws for a step that did not hold: the report says which. Leaves no process and no data behind. */
-export async function drill({ out, now, tell }: DrillOptions): Promise<DrillReport> {
-  const steps = new Steps(now, tell)
+export async function drill(options: DrillOptions): Promise<DrillReport> {
+  const { out, signal } = options
+  const steps = new Steps(options.now, options.tell)
   const folder = await mkdtemp(join(tmpdir(), 'halligan-drill-'))
   await mkdir(out, { recursive: true })
   const files = { caseFile: join(out, 'case.json'), trustFile: join(out, 'trust.txt') }
   const open: { estate?: ExampleEstate } = {}
   try {
-    await play(steps, folder, files, open)
+    await play(steps, folder, files, open, signal)
   } catch (error) {
     // A step that did not hold has told so already; anything else is a broken promise of the drill itself.
     if (steps.done.at(-1)?.held !== false) throw error
   } finally {
-    await open.estate?.stop()
+    await open.estate?.remove()
     await rm(folder, { recursive: true, force: true })
   }
   const rosterDigest = open.estate?.rosterDigest ?? null
@@ -59,9 +62,10 @@ async function play(
   folder: string,
   files: Files,
   open: { estate?: ExampleEstate },
+  signal: AbortSignal,
 ): Promise<void> {
   const estate = await steps.step('an estate of its own is set up', async () => {
-    open.estate = await openEstate({ folder, port: 0, say: () => undefined })
+    open.estate = await openEstate({ folder, port: 0, say: () => undefined, signal })
     return held(
       open.estate,
       `control plane at ${open.estate.url}, roster signed by two trustees`,

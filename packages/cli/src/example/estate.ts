@@ -5,7 +5,7 @@
  * @module
  */
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createConnection, createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -19,15 +19,7 @@ import {
   target,
   trustRoster,
 } from './enforcer.ts'
-import {
-  mustHold,
-  type Name,
-  names,
-  Person,
-  people,
-  threshold,
-  trustees,
-} from './people.ts'
+import { mustHold, type Name, names, Person, threshold, trustees } from './people.ts'
 import { type Daemon, Programs } from './programs.ts'
 
 export const estateName = 'example'
@@ -45,6 +37,8 @@ export type ExampleEstate = Readonly<{
   enforcer: Daemon
   /** Ends every process. The data stays. */
   stop(): Promise<void>
+  /** Ends every process and forgets everything. */
+  remove(): Promise<void>
 }>
 
 export type EstateOptions = Readonly<{
@@ -54,36 +48,74 @@ export type EstateOptions = Readonly<{
   port: number
   /** Told before each step. */
   say(step: string): void
+  /** Ends every process at once, whatever step is under way. */
+  signal: AbortSignal
 }>
 
 /** Resolves once the server answers and the enforcer holds its target. Throws, all stopped, when a step fails. */
 export async function openEstate(options: EstateOptions): Promise<ExampleEstate> {
+  const folder = resolve(options.folder)
+  const isNew = await isNewFolder(folder)
   const programs = new Programs()
   let postgres: PostgresServer | null = null
   const stop = async () => {
     await programs.stopAll()
     await postgres?.stop()
   }
+  const remove = async () => {
+    await programs.stopAll()
+    await postgres?.remove()
+    for (const name of ours) await rm(join(folder, name), { recursive: true, force: true })
+  }
+  options.signal.addEventListener('abort', () => void programs.stopAll(), { once: true })
   try {
-    const folder = resolve(options.folder)
     await mkdir(join(folder, 'logs'), { recursive: true, mode: 0o700 })
     const starting = startPostgres({ dir: join(folder, 'postgres') })
     const ceremony = settled(keysAndServer(folder, programs, options))
     postgres = await starting
     const payments = await createPayments(postgres.superuserUrl)
     const founded = await ceremony
-    const dir = join(folder, 'enforcer')
-    await configureEnforcer(dir, payments)
-    await trustRoster(dir, programs, founded)
-    options.say('enforcer')
-    const log = join(folder, 'logs', 'enforcer.log')
-    const enforcer = programs.start('halligan-enforcer', ['run', '--dir', dir], log)
-    await until(enforcer, () => listens(join(dir, 'enforcer.sock')))
-    return { folder, ...founded, payments, enforcer, stop }
+    const enforcer = await startEnforcer(folder, programs, payments, founded)
+    return { folder, ...founded, payments, enforcer, stop, remove }
   } catch (error) {
-    await stop()
+    // Half an estate cannot be resumed.
+    await (isNew ? remove() : stop())
     throw error
   }
+}
+
+/** All that an estate keeps in its folder. */
+const ours = [
+  ...names,
+  ...['server', 'enforcer', 'postgres', 'logs'],
+  ...['founders.json', 'estate.json'],
+]
+
+/** Throws for a folder that holds something else: nothing of the user's may be mixed with an estate. */
+async function isNewFolder(folder: string): Promise<boolean> {
+  const found = await readdir(folder).catch((error: NodeJS.ErrnoException): string[] => {
+    if (error.code === 'ENOENT') return []
+    throw error
+  })
+  if (found.includes('estate.json')) return false
+  if (found.length > 0)
+    throw new Error(`${folder} holds something else; name another --dir`)
+  return true
+}
+
+async function startEnforcer(
+  folder: string,
+  programs: Programs,
+  payments: Payments,
+  founded: Founded,
+): Promise<Daemon> {
+  const dir = join(folder, 'enforcer')
+  await configureEnforcer(dir, payments)
+  await trustRoster(dir, programs, founded)
+  const log = join(folder, 'logs', 'enforcer.log')
+  const enforcer = programs.start('halligan-enforcer', ['run', '--dir', dir], log)
+  await until(enforcer, () => listens(join(dir, 'enforcer.sock')))
+  return enforcer
 }
 
 type Founded = Readonly<{

@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
-import { getCompileCacheDir } from 'node:module'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
 import { type Sibling, startSibling } from '../sibling.ts'
 
 export type Finished = Readonly<{ code: number; stdout: string; stderr: string }>
@@ -11,6 +12,7 @@ const millisToStop = 8_000
 /** The programs of an estate, as processes of their own. None of them outlives {@link stopAll} or this process. */
 export class Programs {
   readonly #running = new Set<ChildProcess>()
+  #stopped = false
   readonly #killAll = () => {
     for (const child of this.#running) child.kill('SIGKILL')
   }
@@ -25,11 +27,7 @@ export class Programs {
     args: readonly string[],
     env: Readonly<Record<string, string>> = {},
   ): Promise<Finished> {
-    const child = startSibling(program, args, {
-      env: { ...ownEnvironment(), ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
-    this.#running.add(child)
+    const child = this.#spawn(program, args, env, 'pipe')
     const out = { stdout: '', stderr: '' }
     child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       out.stdout += text
@@ -56,16 +54,29 @@ export class Programs {
     env: Readonly<Record<string, string>> = {},
   ): Daemon {
     const words = openSync(log, 'a', 0o600)
+    const child = this.#spawn(program, args, env, words)
+    closeSync(words)
+    return new Daemon(program, child, log, () => this.#running.delete(child))
+  }
+
+  #spawn(
+    program: Sibling,
+    args: readonly string[],
+    env: Readonly<Record<string, string>>,
+    words: 'pipe' | number,
+  ): ChildProcess {
+    if (this.#stopped) throw new Error('interrupted')
     const child = startSibling(program, args, {
       env: { ...ownEnvironment(), ...env },
       stdio: ['ignore', words, words],
     })
-    closeSync(words)
     this.#running.add(child)
-    return new Daemon(program, child, log, () => this.#running.delete(child))
+    return child
   }
 
+  /** For good: nothing can be started after it. */
   async stopAll(): Promise<void> {
+    this.#stopped = true
     await Promise.all([...this.#running].map(end))
     this.#running.clear()
     process.off('exit', this.#killAll)
@@ -97,7 +108,7 @@ export class Daemon {
 
 /** Our own settings must not reach into the people and servers of the estate. All share one compile cache. */
 const ownEnvironment = (): NodeJS.ProcessEnv => ({
-  NODE_COMPILE_CACHE: getCompileCacheDir(),
+  NODE_COMPILE_CACHE: join(homedir(), '.cache', 'halligan'),
   ...Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !/^(?:HALLIGAN|PG)/.test(name)),
   ),
