@@ -1,5 +1,7 @@
+import { type RequestOptions, request } from 'node:https'
 import { connect, type Socket } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
+import { selfSigned } from '../../test/certificate.ts'
 import { type Listening, listen } from './listen.ts'
 
 let listening: Listening | null = null
@@ -74,4 +76,33 @@ describe('beyond loopback', () => {
       await expect(listen(hello, { ...plain, host })).rejects.toThrow('without a TLS')
     },
   )
+})
+
+describe('with a certificate and its key', () => {
+  const answered = (port: number, options: RequestOptions): Promise<string> =>
+    new Promise((resolve, reject) => {
+      const sent = request({ host: '127.0.0.1', port, ...options }, (response) => {
+        response.setEncoding('utf8').once('data', resolve)
+      })
+      sent.once('error', reject).end()
+    })
+
+  test('everything is said under TLS, and an idle crowd still makes room', async () => {
+    const tls = selfSigned()
+    listening = await listen(hello, { ...plain, tls, maxConnections: 5 })
+    const { port } = listening
+    const idle = Array.from({ length: 20 }, () =>
+      connect(port, '127.0.0.1').on('error', () => {}),
+    )
+    expect(await answered(port, { ca: tls.cert })).toBe('hello')
+    await expect(answered(port, {})).rejects.toThrow('self-signed')
+    for (const socket of idle) socket.destroy()
+  })
+
+  test('a version of TLS before 1.3 is refused', async () => {
+    const tls = selfSigned()
+    listening = await listen(hello, { ...plain, tls })
+    const old = { ca: tls.cert, maxVersion: 'TLSv1.2' } as const
+    await expect(answered(listening.port, old)).rejects.toThrow()
+  })
 })
