@@ -79,6 +79,8 @@ export interface View {
   policyChanges(since: Instant): readonly PolicyChange[]
   /** Accepted rosters, first version first. */
   rosters(): readonly Envelope[]
+  /** Digest of the last of them; null before the first. */
+  rosterInForce(): Digest | null
   due(now: Instant, limit: number): readonly DueWork[]
   nextDue(): Instant | null
   /** Activations in [since, now), drills aside. */

@@ -287,12 +287,9 @@ export function storeContract(
         tx.append({ ...note('incident/inc-1', start), kind: 'incident_opened', ...opened })
       })
       expect(store.view().rosters()).toEqual(rosters)
-      expect(
-        store
-          .view()
-          .openIncidents()
-          .map(({ incident }) => incident),
-      ).toEqual(['inc-1'])
+      const digests = rosters.map(digestOfAct)
+      expect(store.view().rosterInForce()).toBe(digests.at(-1))
+      expect(store.view().openIncidents()).toMatchObject([{ incident: 'inc-1' }])
       const closed = { kind: 'incident_closed', incident: 'inc-1', act: null }
       commit(later(5), (tx) =>
         tx.append({ ...note('incident/inc-1', later(5)), ...closed }),

@@ -65,7 +65,12 @@ function readIncidents(db: DatabaseSync): Pick<View, 'incident' | 'openIncidents
 
 type PolicyReads = Pick<
   View,
-  'bundleInForce' | 'bundleFiles' | 'policyChange' | 'policyChanges' | 'rosters'
+  | 'bundleInForce'
+  | 'bundleFiles'
+  | 'policyChange'
+  | 'policyChanges'
+  | 'rosters'
+  | 'rosterInForce'
 >
 
 function readPolicy(db: DatabaseSync): PolicyReads {
@@ -79,6 +84,9 @@ function readPolicy(db: DatabaseSync): PolicyReads {
     ORDER BY proposed_at, digest`)
   const rosters = db.prepare(`
     SELECT envelope FROM roster_versions JOIN rosters USING (digest) ORDER BY version`)
+  const latestRoster = db.prepare(
+    'SELECT digest FROM roster_versions ORDER BY version DESC LIMIT 1',
+  )
   return {
     bundleInForce: () => (inForce.get()?.digest ?? null) as Digest | null,
     bundleFiles(digest) {
@@ -90,6 +98,7 @@ function readPolicy(db: DatabaseSync): PolicyReads {
       return row === undefined ? null : changeIn(row)
     },
     policyChanges: (since) => changes.all(since).map(changeIn),
+    rosterInForce: () => (latestRoster.get()?.digest ?? null) as Digest | null,
     rosters: () =>
       rosters.all().map(({ envelope }) => JSON.parse(String(envelope)) as Envelope),
   }

@@ -2,7 +2,11 @@ import {
   currentLog,
   type Digest,
   type Envelope,
+  type Grant,
+  isIn,
+  isSettled,
   ok,
+  openedPhases,
   type Result,
   type Roster,
   refuse,
@@ -33,9 +37,12 @@ export async function acceptRoster(
   return await deps.writer.submit<RosterAnswer, Refusal>({
     name: 'roster',
     key: next.value.answer.rosterDigest,
+    transient: ['bad_roster', 'too_few_trustees'],
     run: (tx, now) => {
       const still = verifyNext(deps, tx, input.roster)
       if (!still.ok) return still
+      const stranded = strandedBy(deps, tx, still.value.roster)
+      if (stranded !== null) return refuse({ code: 'bad_roster', reason: stranded })
       const { version, rosterDigest } = still.value.answer
       tx.putRoster(input.roster)
       tx.append({
@@ -50,6 +57,25 @@ export async function acceptRoster(
     },
   })
 }
+
+/** A target on which access may still stand keeps its enforcer until that is settled (EN-22). */
+function strandedBy(deps: Deps, tx: Tx, next: Roster): string | null {
+  const { roster } = deps.inForce.roster(tx)
+  for (const { id, targets } of roster.enforcers) {
+    const kept = next.enforcers.find((enforcer) => enforcer.id === id)?.targets ?? []
+    const dropped = targets.filter((target) => !kept.includes(target))
+    const grant = tx.unsettledAt(id).find((held) => standsOn(held, id, dropped))
+    if (grant !== undefined) return `${id} has still to end ${grant.id}`
+  }
+  return null
+}
+
+const standsOn = (grant: Grant, enforcer: string, targets: readonly string[]): boolean =>
+  isIn(grant, ...openedPhases) &&
+  grant.targets.some(
+    (held) =>
+      held.enforcer === enforcer && targets.includes(held.target) && !isSettled(held),
+  )
 
 type Next = Readonly<{ roster: Roster; answer: RosterAnswer }>
 

@@ -37,6 +37,7 @@ export function announce(
   event: GrantEvent,
   index: number,
 ): void {
+  if (!heard.has(event.kind)) return
   const policy = deps.inForce.policy(tx)
   if (!policy.ok) throw new Error('corrupt store: a grant without any policy')
   const circle = circleOf(deps, tx, policy.value, grant)
@@ -58,6 +59,24 @@ export function announce(
         },
       })
 }
+
+/** Events that anybody is told of at all. */
+const heard: ReadonlySet<GrantEvent['kind']> = new Set([
+  'ruled',
+  'approved',
+  'denied',
+  'lapsed',
+  'activated',
+  'expired',
+  'revoked',
+  'returned',
+  'overdue',
+  'review_overdue',
+  'reported',
+  'attested',
+  'closed',
+  'superseded',
+])
 
 function announcements(
   grant: Grant,

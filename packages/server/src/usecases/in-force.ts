@@ -2,7 +2,6 @@ import {
   type Digest,
   type Directory,
   directoryOf,
-  type Envelope,
   ok,
   type Result,
   type Roster,
@@ -40,10 +39,9 @@ export function createInForce(crypto: Crypto): InForce {
   let bundle: Bundle | null = null
   return {
     roster(view) {
-      const envelope = view.rosters().at(-1)
-      if (envelope === undefined) throw new Error('corrupt store: it holds no roster')
-      const digest = payloadDigest(crypto, envelope)
-      if (roster?.digest !== digest) roster = openRoster(envelope, digest)
+      const digest = view.rosterInForce()
+      if (digest === null) throw new Error('corrupt store: it holds no roster')
+      if (roster?.digest !== digest) roster = openRoster(crypto, view, digest)
       return roster
     },
     policy(view) {
@@ -55,7 +53,10 @@ export function createInForce(crypto: Crypto): InForce {
   }
 }
 
-function openRoster(envelope: Envelope, digest: Digest): RosterInForce {
+function openRoster(crypto: Crypto, view: View, digest: Digest): RosterInForce {
+  const envelope = view.rosters().at(-1)
+  if (envelope === undefined || payloadDigest(crypto, envelope) !== digest)
+    throw new Error(`corrupt store: roster ${digest} is not there`)
   const read = readEnvelope(payloadTypes.roster, envelope)
   const parsed = read.ok ? parseRoster(read.value.value) : read
   if (!parsed.ok) throw new Error('corrupt store: its roster does not parse')

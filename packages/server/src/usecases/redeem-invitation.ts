@@ -19,7 +19,7 @@ export type RedeemAnswer = Readonly<{ keyId: KeyId; entry: Placed }>
 
 export const invitationLifeSeconds = 24 * 3600
 
-/** Proposes the holder's key, once for each invitation. It signs nothing until a roster holds it. */
+/** Proposes the holder's key, once for each invitation; the same key again gets the same answer. It signs nothing until a roster holds it. */
 export async function redeemInvitation(
   deps: Deps,
   redemption: Redemption,
@@ -49,7 +49,9 @@ function redeem(
     .filter(({ entry }) => entry.codeDigest === codeDigest && entry.person === principal)
   const invited = about.find(({ entry }) => entry.kind === 'invited')?.entry
   if (invited === undefined) return bad('there is none such')
-  if (about.some(({ entry }) => entry.kind === 'key_proposed')) return bad('it was used')
+  const used = about.find(({ entry }) => entry.kind === 'key_proposed')
+  if (used !== undefined)
+    return used.entry.pub === pub ? ok({ keyId, entry: used }) : bad('it was used')
   if (now >= secondsAfter(invited.at, invitationLifeSeconds)) return bad('it has expired')
   const entry = tx.append({
     at: now,

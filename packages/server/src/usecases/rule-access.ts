@@ -72,7 +72,7 @@ const resolve = (bundle: Bundle, { roster, directory }: RosterInForce, asking: A
 export const resolvesTo = (deps: Deps, judged: Judged, terms: Terms): boolean =>
   digestOf(deps.crypto, judged.terms) === digestOf(deps.crypto, terms)
 
-/** A closed route with what would open it, found after the transaction. */
+/** The refusal as it was entered, each closed route with what would open it now. */
 export function explainClosed(
   deps: Deps,
   asking: Asking,
@@ -85,6 +85,10 @@ export function explainClosed(
     ageSeconds: 0,
     explained: true,
   })
-  const closed = judged.ok ? judged.value.ruling.closed : refusal.closed
-  return refuse({ ...refusal, closed: closed.length > 0 ? closed : refusal.closed })
+  const explained = judged.ok ? judged.value.ruling.closed : []
+  const closed = refusal.closed.map((one) => {
+    const opensIf = explained.find(({ route }) => route === one.route)?.opensIf
+    return opensIf === undefined ? one : { ...one, opensIf }
+  })
+  return refuse({ ...refusal, closed })
 }

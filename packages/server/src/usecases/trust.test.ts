@@ -13,12 +13,16 @@ import {
   type TestEstate,
 } from '../../test/estate-kit.ts'
 import {
+  absent,
+  activeGrant,
   approve,
   declareIncident,
   kindsOf,
   nextRoster,
   refusalsOf,
+  report,
   request,
+  workOff,
 } from '../../test/flow-kit.ts'
 import { invitePrincipal } from './invite-principal.ts'
 import { readKeyProposals } from './read-key-proposals.ts'
@@ -81,7 +85,8 @@ describe('an invitation', () => {
 
   test('is used once', async () => {
     must(await invite('bob'))
-    must(await redeem())
+    const first = must(await redeem())
+    expect(must(await redeem())).toEqual(first)
     const again = await redeem({ pub: pubOf(signerOf('mallory')) })
     expect(again).toMatchObject({ error: { code: 'bad_invitation' } })
     expect(readKeyProposals(estate.deps)).toHaveLength(1)
@@ -166,6 +171,19 @@ describe('a roster', () => {
       error: { code: 'key_cooling_down' },
     })
     expect(refusalsOf(estate, 'bob')).toEqual(['key_cooling_down'])
+  })
+
+  test('EN-22 keeps the enforcer of a target until no access is left on it', async () => {
+    await declareIncident(estate)
+    const { grant } = await activeGrant(estate)
+    const without = () => ({ enforcers: [] })
+    expect(await nextRoster(estate, without)).toMatchObject({
+      error: { code: 'bad_roster', reason: expect.stringContaining(grant) },
+    })
+    must(await report(estate, grant, absent))
+    estate.time.pass(600_000)
+    await workOff(estate)
+    must(await nextRoster(estate, without))
   })
 
   const closed = { toSize: 3, toRoot: Buffer.alloc(32).toString('base64') }
