@@ -1,8 +1,9 @@
-import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
+import { DatabaseSync } from 'node:sqlite'
 import type { Digest, GrantId, Instant } from '@halligan/core'
 import type { Delivery } from '../ports.ts'
-import { type Hold, unheld } from '../state.ts'
+import { holdsIn } from './holds.ts'
 import { type Books, type Outgoing, StateTaken, type TrustSeen } from './port.ts'
+import { queriesOn, type Row } from './queries.ts'
 import { type SecretKey, sealedShelf } from './secret-shelf.ts'
 
 const schema = `
@@ -20,17 +21,10 @@ const schema = `
     PRIMARY KEY (grant_id, target)) STRICT;
 `
 
-type Row = Readonly<Record<string, unknown>>
-
 /** The adapter on one SQLite file: WAL, `synchronous=FULL`, and an exclusive lock that dies with the process. */
 export function openBooks(path: string, secretKey: SecretKey): Books {
   const db = openExclusively(path)
-  const run = (sql: string, ...values: SQLInputValue[]) => db.prepare(sql).run(...values)
-  const one = (sql: string, ...values: SQLInputValue[]): Row | undefined =>
-    db.prepare(sql).get(...values)
-  const all = (sql: string, ...values: SQLInputValue[]): readonly Row[] =>
-    db.prepare(sql).all(...values)
-
+  const { run, one, all } = queriesOn(db)
   const fact = <T>(name: string, otherwise: T): T => {
     const row = one('SELECT value FROM facts WHERE name = ?', name)
     return row === undefined ? otherwise : (JSON.parse(String(row.value)) as T)
@@ -39,21 +33,14 @@ export function openBooks(path: string, secretKey: SecretKey): Books {
     run('INSERT OR REPLACE INTO facts VALUES (?, ?)', name, JSON.stringify(value))
   }
 
+  const holds = holdsIn({ run, one, all })
+  const whole = <T>(work: () => T): T => atomically(db, work, holds.reread)
+
   return {
-    atomically: (work) => atomically(db, work),
-    hold(grant, target) {
-      const sql = 'SELECT state FROM holds WHERE grant_id = ? AND target = ?'
-      const row = one(sql, grant, target)
-      return row === undefined ? unheld(grant, target) : readHold(row)
-    },
-    unfinished: () =>
-      all('SELECT state FROM holds WHERE unfinished = 1 ORDER BY rowid').map(readHold),
-    keepHold(hold) {
-      const { grant, target } = hold
-      const sql = `INSERT INTO holds VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE
-        SET unfinished = excluded.unfinished, state = excluded.state`
-      run(sql, grant, target, isFinished(hold) ? 0 : 1, JSON.stringify(hold))
-    },
+    atomically: whole,
+    hold: holds.hold,
+    unfinished: holds.unfinished,
+    keepHold: holds.keepHold,
     fence(overlapKey) {
       const row = one('SELECT idx FROM fences WHERE overlap_key = ?', overlapKey)
       return row === undefined ? null : Number(row.idx)
@@ -71,7 +58,7 @@ export function openBooks(path: string, secretKey: SecretKey): Books {
     keepGeneration: (generation) => keepFact('generation', generation),
     lastReceipt: () => fact<{ seq: number; digest: Digest } | null>('last_receipt', null),
     appendReceipt({ seq, digest, delivery }) {
-      atomically(db, () => {
+      whole(() => {
         run('INSERT INTO receipts VALUES (?, ?, ?)', seq, digest, JSON.stringify(delivery))
         keepFact('last_receipt', { seq, digest })
       })
@@ -123,7 +110,7 @@ function openExclusively(path: string): DatabaseSync {
   }
 }
 
-function atomically<T>(db: DatabaseSync, work: () => T): T {
+function atomically<T>(db: DatabaseSync, work: () => T, onRollback: () => void): T {
   if (db.isTransaction) return work()
   db.exec('BEGIN IMMEDIATE')
   try {
@@ -131,21 +118,17 @@ function atomically<T>(db: DatabaseSync, work: () => T): T {
     db.exec('COMMIT')
     return value
   } catch (error) {
+    onRollback()
     if (db.isTransaction) db.exec('ROLLBACK')
     throw error
   }
 }
-
-const readHold = (row: Row) => JSON.parse(String(row.state)) as Hold
 
 const readOutgoing = (row: Row): Outgoing => ({
   seq: Number(row.seq),
   digest: String(row.digest) as Digest,
   delivery: JSON.parse(String(row.delivery)) as Delivery,
 })
-
-const isFinished = (hold: Hold): boolean =>
-  hold.phase === 'refused' || (hold.phase === 'absent' && hold.cleaned)
 
 export type SealedRows = Readonly<{
   put(grant: GrantId, target: string, sealed: Uint8Array): void
