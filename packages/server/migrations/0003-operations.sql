@@ -20,12 +20,23 @@ CREATE TABLE nonces (
   expires INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- The first durable result of a command, under the digest of the act that asked for it (INV-22).
+-- The first durable result of a command, under the digest of the act that asked for it (INV-22). Keys are
+-- random, so their index is kept off the commit path: it lags behind, up to `result_mark`.
 CREATE TABLE results (
-  key TEXT PRIMARY KEY,
+  seq INTEGER PRIMARY KEY,
+  key TEXT NOT NULL,
   size INTEGER NOT NULL,
   result TEXT NOT NULL
+) STRICT;
+CREATE TABLE result_keys (
+  key TEXT PRIMARY KEY,
+  seq INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE result_mark (
+  one INTEGER PRIMARY KEY CHECK (one = 1),
+  seq INTEGER NOT NULL
+) STRICT;
+INSERT INTO result_mark VALUES (1, 0);
 
 CREATE TABLE notices (
   id TEXT PRIMARY KEY,

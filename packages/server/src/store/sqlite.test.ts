@@ -6,7 +6,7 @@ import type { Instant } from '@halligan/core'
 import { ok } from '@halligan/core'
 import { nodeCrypto } from '@halligan/ledger/node'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { origin, tempFolder } from '../../test/log-kit.ts'
+import { keyOf, origin, tempFolder } from '../../test/log-kit.ts'
 import { checkPrivate, openDatabase } from './database.ts'
 import { migrate, readMigrations, schemaVersion } from './migrate.ts'
 import { compareWithReplay } from './replay.ts'
@@ -110,4 +110,24 @@ test('a store that was written by a killed process is made durable when it is op
   const plain = new DatabaseSync(copy, { readOnly: true })
   expect(plain.prepare('SELECT count(*) AS n FROM entries').get()?.n).toBe(1)
   plain.close()
+})
+
+test('INV-22 results are found before and after their keys are indexed', () => {
+  const options = { path: join(temp.folder, 'halligan.db'), crypto: nodeCrypto, origin }
+  const store = openStore(options)
+  const at = 1_760_000_000_000 as Instant
+  const keep = (from: number, to: number) =>
+    store.transact(at, (batch) => {
+      for (let n = from; n < to; n++) batch.keepResult(keyOf(`k${n}`), String(n))
+    })
+  keep(0, 4500)
+  keep(4500, 4600)
+  const found = () => [0, 4499, 4599].map((n) => store.resultOf(keyOf(`k${n}`))?.result)
+  expect(found()).toEqual(['0', '4499', '4599'])
+  store.reopen()
+  expect(found()).toEqual(['0', '4499', '4599'])
+  expect(store.resultOf(keyOf('k4600'))).toBeNull()
+  const marked = store.database().prepare('SELECT seq FROM result_mark').get()
+  expect(marked?.seq).toBe(4500)
+  store.close()
 })

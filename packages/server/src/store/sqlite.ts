@@ -5,7 +5,7 @@
  * @module
  */
 import type { DatabaseSync } from 'node:sqlite'
-import type { Digest, Instant } from '@halligan/core'
+import type { Instant } from '@halligan/core'
 import type { Crypto } from '@halligan/ledger'
 import {
   checkpointWal,
@@ -16,15 +16,9 @@ import {
 } from './database.ts'
 import { type LogTable, openLogTable } from './log-table.ts'
 import { migrate } from './migrate.ts'
-import {
-  type Batch,
-  StorageFailed,
-  type Store,
-  type StoredResult,
-  type Tx,
-  type View,
-} from './port.ts'
+import { type Batch, StorageFailed, type Store, type Tx, type View } from './port.ts'
 import { createProjector } from './project.ts'
+import { openResults, type Results } from './results.ts'
 import { createView } from './view.ts'
 import { createTx } from './write.ts'
 
@@ -91,10 +85,11 @@ function openSession({ path, crypto, origin }: StoreOptions): Session {
     let now = 0 as Instant
     const project = createProjector(db, crypto)
     const tx = createTx(db, crypto, { log, view, project }, () => now)
-    const batch = createBatch(db, log, tx)
+    const results = openResults(db)
+    const batch = createBatch(db, log, tx, results)
     const transact: Session['transact'] = (at, work) => {
       now = at
-      return inTransaction(db, log, () => work(batch))
+      return inTransaction(db, log, () => work(batch), results)
     }
     const restore: Session['restore'] = (entries) =>
       inTransaction(db, log, () => {
@@ -110,9 +105,15 @@ function openSession({ path, crypto, origin }: StoreOptions): Session {
   }
 }
 
-function inTransaction<T>(db: DatabaseSync, log: LogTable, work: () => T): T {
+function inTransaction<T>(
+  db: DatabaseSync,
+  log: LogTable,
+  work: () => T,
+  results?: Results,
+): T {
   const before = log.tail()
   try {
+    results?.indexWhenMany()
     db.exec('BEGIN IMMEDIATE')
     const result = work()
     log.storeHead()
@@ -128,12 +129,10 @@ function inTransaction<T>(db: DatabaseSync, log: LogTable, work: () => T): T {
   }
 }
 
-function createBatch(db: DatabaseSync, log: LogTable, tx: Tx): Batch {
+function createBatch(db: DatabaseSync, log: LogTable, tx: Tx, results: Results): Batch {
   const savepoint = db.prepare('SAVEPOINT command')
   const release = db.prepare('RELEASE command')
   const rollback = db.prepare('ROLLBACK TO command')
-  const result = db.prepare('SELECT size, result FROM results WHERE key = ?')
-  const keep = db.prepare('INSERT INTO results VALUES (?, ?, ?)')
 
   const takeBack = (tail: ReturnType<LogTable['tail']>) => {
     rollback.run()
@@ -158,9 +157,9 @@ function createBatch(db: DatabaseSync, log: LogTable, tx: Tx): Batch {
         throw cause
       }
     },
-    resultOf: (key: Digest) => (result.get(key) ?? null) as StoredResult | null,
+    resultOf: results.of,
     keepResult(key, text) {
-      keep.run(key, log.tail().size, text)
+      results.keep(key, log.tail().size, text)
     },
   }
 }
