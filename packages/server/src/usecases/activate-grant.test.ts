@@ -73,6 +73,25 @@ test('K-05 INV-1 decision, orders and review are one transaction, below one chec
   expect(answer.entries.map(({ index }) => index)).toEqual([before, before + 1, before + 2])
 })
 
+test('K-05 what dies between decision and orders has left nothing', async () => {
+  const asked = await approved()
+  const size = estate.deps.view().head().size
+  let signed = 0
+  const issuer = {
+    ...estate.deps.issuer,
+    sign(message: Uint8Array) {
+      if (++signed === 2) throw new Error('the key store is gone')
+      return estate.deps.issuer.sign(message)
+    },
+  }
+  const act = await signActivation(estate, 'ada', asked)
+  const dying = { ...estate.deps, issuer }
+  await expect(activateGrant(dying, act)).rejects.toThrow('the key store is gone')
+  expect(estate.deps.view().head().size).toBe(size)
+  expect(phaseOf(estate, asked.grant)).toBe('approved')
+  must(await activateGrant(estate.deps, act))
+})
+
 test('AC-13 the answer comes only once decision and order are below the frontier', async () => {
   const asked = await approved()
   const act = await signActivation(estate, 'ada', asked)

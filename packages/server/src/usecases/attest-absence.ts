@@ -1,4 +1,4 @@
-import { ok } from '@halligan/core'
+import { ok, refuse } from '@halligan/core'
 import type { ActInput } from './accept-act.ts'
 import { actOnGrant } from './act-on-grant.ts'
 import type { Deps } from './deps.ts'
@@ -11,12 +11,11 @@ export const attestAbsence = (deps: Deps, input: ActInput) =>
   actOnGrant(deps, 'attest', input, {
     action: 'attest',
     opens: ({ act }) => [act.body.noteCommitment],
-    command: (_, { act, by, envelope }) =>
-      ok({
-        kind: 'attest',
-        by: act.by,
-        byKind: by.kind,
-        target: act.body.target,
-        act: envelope,
-      }),
+    command: (_, { act, by, key, envelope }, __, { now }) => {
+      const { approvesFrom } = key
+      if (now < approvesFrom)
+        return refuse({ code: 'key_cooling_down', from: approvesFrom })
+      const { target } = act.body
+      return ok({ kind: 'attest', by: act.by, byKind: by.kind, target, act: envelope })
+    },
   })

@@ -1,4 +1,4 @@
-import type { EndOrder, Envelope } from '@halligan/core'
+import type { EndOrder, Envelope, Instant } from '@halligan/core'
 import { confersAccess } from '@halligan/core'
 import { payloadTypes, readEnvelope } from '@halligan/ledger'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -18,6 +18,7 @@ import {
   declareIncident,
   entriesOf,
   kindsOf,
+  nextRoster,
   noticesOf,
   phaseOf,
   report,
@@ -155,6 +156,25 @@ describe('a target that is not absent in time', () => {
     expect(estate.deps.view().grant(asked.grant)).toMatchObject({
       targets: [{ phase: 'revoking', attested: true, attestors: ['bob', 'cy'] }],
     })
+  })
+
+  test('EN-19 nor the word of a key that is cooling down', async () => {
+    const asked = await activeGrant(estate)
+    await pass(660)
+    const from = (estate.deps.clock.now() + 1) as Instant
+    must(
+      await nextRoster(estate, ({ people }) => ({
+        people: people.map((one) => ({
+          ...one,
+          keys: one.keys.map((key) => ({ ...key, approvesFrom: from })),
+        })),
+      })),
+    )
+    expect(await attest('bob', asked)).toMatchObject({
+      error: { code: 'key_cooling_down' },
+    })
+    estate.time.pass(1)
+    must(await attest('bob', asked))
   })
 
   test('EN-19 the requester’s word does not count', async () => {
