@@ -5,7 +5,7 @@
  * @module
  */
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createConnection, createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -70,6 +70,8 @@ export async function openEstate(options: EstateOptions): Promise<ExampleEstate>
   options.signal.addEventListener('abort', () => void programs.stopAll(), { once: true })
   try {
     await mkdir(join(folder, 'logs'), { recursive: true, mode: 0o700 })
+    // PostgreSQL never runs as root, and must pass through; what is secret below has folders of its own.
+    await chmod(folder, 0o711)
     const starting = startPostgres({ dir: join(folder, 'postgres') })
     const ceremony = settled(keysAndServer(folder, programs, options))
     postgres = await starting
