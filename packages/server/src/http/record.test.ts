@@ -138,7 +138,8 @@ const others: Record<string, () => Promise<string>> = {
     const body = { code, principal: 'eve', pub }
     const told = await call(server.url, 'POST', '/v1/invitations/redeem', body)
     expect(told.status).toBe(200)
-    const again = await call(server.url, 'POST', '/v1/invitations/redeem', body)
+    const other = { ...body, pub: base64url.encode(signerOf('mallory').publicKey) }
+    const again = await call(server.url, 'POST', '/v1/invitations/redeem', other)
     expect(again).toMatchObject({ status: 403, body: { code: 'bad_invitation' } })
     return 'key_proposed'
   },
