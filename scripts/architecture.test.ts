@@ -15,7 +15,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
 }
 
 const root = join(import.meta.dirname, '..')
-const imports = /(?:from|import)\s*\(?\s*'([^']+)'/g
+const imports = /(?:^|[\s}])(?:from |import |import\()'([^']+)'/g
 
 const sources = (name: string): readonly string[] =>
   readdirSync(join(root, 'packages', name, 'src'), { recursive: true, encoding: 'utf8' })
