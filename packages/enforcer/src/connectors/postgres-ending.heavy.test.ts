@@ -5,6 +5,7 @@ import { grantee, isAlive } from '../../test/postgres-grantee.ts'
 import { installations } from '../../test/postgres-lab.ts'
 import { CleanupBlocked } from './postgres-cleanup.ts'
 import { roleOf } from './postgres-role.ts'
+import { connectWith } from './postgres-session.ts'
 
 const repairs = (db: pg.Client): Promise<boolean> =>
   db.query(`update payments.batches set worker = 'settle-3' where state = 'running'`).then(
@@ -196,6 +197,35 @@ describe.each(installations)('ending at $name', ({ binaries }) => {
     await at.lab.asSuperuser((root) => root.query(`rollback prepared 'as_granted_role'`))
     await end()
     expect(await present()).toEqual([])
+    await cleanup()
+  })
+
+  test('INV-11 an apply whose commit is still on its way cannot come after the end', async () => {
+    const url = { url: { file: at.lab.urlFile }, target: at.lab.target }
+    const { db } = await connectWith(url)()
+    await db.query('begin')
+    await db.query(`set local application_name = '${roleOf(at.grant)}'`)
+    await db.query(
+      `create role ${roleOf(at.grant)} login password 'mine' in role payments_repair`,
+    )
+    expect(await present()).toEqual(['pg_stat_activity'])
+    await end()
+    expect(await present()).toEqual([])
+    await expect(db.query('commit')).rejects.toThrow()
+    expect(await present()).toEqual([])
+  })
+
+  test('an apply says in its own transaction which grant it applies', async () => {
+    await open()
+    const named = `set local application_name = '${roleOf(at.grant)}'`
+    const log = await at.lab.log()
+    const [start, name, login] = ['begin', named, `create role "${roleOf(at.grant)}"`].map(
+      (statement) => log.lastIndexOf(`statement: ${statement}`),
+    )
+    expect(start).toBeGreaterThan(0)
+    expect(name).toBeGreaterThan(start ?? 0)
+    expect(login).toBeGreaterThan(name ?? 0)
+    await end()
     await cleanup()
   })
 

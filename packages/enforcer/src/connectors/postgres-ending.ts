@@ -42,6 +42,9 @@ export async function endAccess(connect: Connect, role: string): Promise<void> {
 const reasonOf = (failure: unknown): string =>
   failure instanceof Error ? failure.message : String(failure)
 
+/** `oid` is null once there is no such role, or not yet. */
+type Login = Readonly<{ role: string; oid: number | null }>
+
 /** Every step of the ending once; answers what failed. */
 async function endOnce(
   connect: Connect,
@@ -49,9 +52,9 @@ async function endOnce(
   role: string,
 ): Promise<readonly unknown[]> {
   const { db } = session
-  const oid = await oidOf(db, role)
+  const login = { role, oid: await oidOf(db, role) }
   const steps =
-    oid === null
+    login.oid === null
       ? []
       : [
           () => lockOut(db, role),
@@ -60,8 +63,8 @@ async function endOnce(
         ]
   const failures: unknown[] = []
   for (const step of steps)
-    await whileForcing(connect, oid, step()).catch((failure) => failures.push(failure))
-  await sessionsGone(session, oid).catch((failure) => failures.push(failure))
+    await whileForcing(connect, login, step()).catch((failure) => failures.push(failure))
+  await sessionsGone(session, login).catch((failure) => failures.push(failure))
   return failures
 }
 
@@ -84,7 +87,7 @@ async function lockOut(db: pg.Client, role: string): Promise<void> {
  */
 async function whileForcing(
   connect: Connect,
-  oid: number | null,
+  login: Login,
   step: Promise<void>,
 ): Promise<void> {
   let settled = false
@@ -100,7 +103,7 @@ async function whileForcing(
   if (!settled)
     await onSession(connect, async (signaller) => {
       while (!settled) {
-        await terminateSessions(signaller, oid)
+        await terminateSessions(signaller, login)
         await Promise.race([settling, pause(millisBetweenForce)])
       }
     })
@@ -108,30 +111,32 @@ async function whileForcing(
 }
 
 /**
- * SQL: the row of `pg_stat_activity` is a session of the role with oid `$1`. `usesysid` is who logged in,
- * whatever it became by SET ROLE since (EN-01). Sessions outlive a role that was dropped by hand, and then
- * nothing says whose they were: every session of a role that is no more counts (C-05).
+ * SQL: the row of `pg_stat_activity` is a session of the role with oid `$1` and name `$2`. `usesysid` is who logged
+ * in, whatever it became by SET ROLE since (EN-01). Sessions outlive a role that was dropped by hand, and then
+ * nothing says whose they were: every session of a role that is no more counts (C-05). So does a transaction of our
+ * own that is still applying this very grant: its commit may be on its way, and would come after the end (INV-11).
  */
 export const isSessionOf = (row: string): string =>
   `(${row}.usesysid = $1::oid
+    or (${row}.usename = session_user and ${row}.application_name = $2)
     or (${row}.usesysid <> 0 and not exists (select from pg_roles known where known.oid = ${row}.usesysid)))`
 
 /** Answers how many sessions it found. */
-async function terminateSessions(session: Session, oid: number | null): Promise<number> {
+async function terminateSessions(session: Session, login: Login): Promise<number> {
   const { rowCount } = await asSignaller(session, () =>
     session.db.query(
       `select pg_terminate_backend(a.pid) from pg_stat_activity a where ${isSessionOf('a')}`,
-      [oid],
+      [login.oid, login.role],
     ),
   )
   return rowCount ?? 0
 }
 
 /** Two empty reads, some time apart: a session that was just logging in is not seen by the first. */
-async function sessionsGone(session: Session, oid: number | null): Promise<void> {
+async function sessionsGone(session: Session, login: Login): Promise<void> {
   const deadline = performance.now() + millisForSessions
   for (let emptyReads = 0; ; ) {
-    const found = await terminateSessions(session, oid)
+    const found = await terminateSessions(session, login)
     emptyReads = found === 0 ? emptyReads + 1 : 0
     if (emptyReads === 2) return
     if (performance.now() > deadline) throw new Error(`${found} sessions do not end`)

@@ -70,6 +70,8 @@ export async function applyRole(
   const wanted = rolesNamed(opening.privileges)
   try {
     await inTransaction(db, async () => {
+      // By this name an ending finds a transaction whose commit is late, and ends it first.
+      await db.query(`set local application_name = ${literal(role)}`)
       await checkClock(db, opening.applyBefore)
       if (settings.unendable !== true) await checkEndable(db, wanted)
       await writeLogin(db, role, settings, opening, password)
