@@ -25,15 +25,16 @@ export function createRateCap(clock: Clock, { burst, perMinute }: Rate): RateCap
       ? { tokens: burst, at: now }
       : { tokens: Math.min(burst, bucket.tokens + (now - bucket.at) * perMilli), at: now }
 
-  const forgetFull = (now: number): void => {
-    for (const [who, bucket] of buckets)
-      if (refilled(bucket, now).tokens >= burst) buckets.delete(who)
+  /** The one that was first seen longest ago makes room: memory is bounded, whoever calls from where. */
+  const makeRoom = (): void => {
+    const [oldest] = buckets.keys()
+    if (oldest !== undefined) buckets.delete(oldest)
   }
 
   return {
     take(who) {
       const now = clock.bootMillis()
-      if (buckets.size >= mostBuckets) forgetFull(now)
+      if (buckets.size >= mostBuckets && !buckets.has(who)) makeRoom()
       const bucket = refilled(buckets.get(who), now)
       const allowed = bucket.tokens >= 1
       buckets.set(who, allowed ? { ...bucket, tokens: bucket.tokens - 1 } : bucket)

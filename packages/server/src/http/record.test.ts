@@ -278,6 +278,18 @@ test('the same act again gets the first answer, and another Idempotency-Key none
     status: 422,
     body: { code: 'idempotency_mismatch' },
   })
+  const bent = { ...act, payload: 'QR==' }
+  expect(
+    await call(
+      server.url,
+      'POST',
+      '/v1/acts/open_incident',
+      { act: bent, blobs: [] },
+      {
+        'idempotency-key': 'something',
+      },
+    ),
+  ).toMatchObject({ status: 422 })
   const first = await send(payloadDigest(nodeCrypto, act))
   expect(first.status).toBe(200)
   const again = await send(`"${payloadDigest(nodeCrypto, act)}"`)

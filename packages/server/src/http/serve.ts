@@ -8,7 +8,7 @@
 import { randomUUID } from 'node:crypto'
 import { parseBody, parseValue, type Route, routes } from '@halligan/contract'
 import { type Envelope, ok, type Result, type Roster, refuse } from '@halligan/core'
-import { type Crypto, payloadDigest } from '@halligan/ledger'
+import { base64, type Crypto, digestOfBytes } from '@halligan/ledger'
 import { type Context, Hono } from 'hono'
 import type { Clock } from '../ports.ts'
 import { answerRefused, answerStream, answerWith } from './answer.ts'
@@ -242,8 +242,9 @@ function idempotencyKeyFits(
   const key = context.req.header('idempotency-key')
   if (auth !== 'act' || key === undefined) return ok(null)
   const { act } = body as { readonly act: Envelope }
-  const digest = payloadDigest(crypto, act)
-  return [digest, `"${digest}"`].includes(key)
+  const bytes = base64.decode(act.payload)
+  const digest = bytes === null ? null : digestOfBytes(crypto, bytes)
+  return digest !== null && [digest, `"${digest}"`].includes(key)
     ? ok(null)
     : refuse({ code: 'idempotency_mismatch' })
 }
