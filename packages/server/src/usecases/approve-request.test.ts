@@ -171,6 +171,43 @@ test('AP-10 an approver who lost the role no longer counts when it matters', asy
   expect(phaseOf(estate, asked.grant)).toBe('approved')
 })
 
+test('AP-10 nor one whom only the policy’s rules turned away', async () => {
+  await reopen(leads('bob, cy, eve'))
+  const asked = await request(estate)
+  must(await approve(estate, 'cy', asked))
+  const rule = `
+@id("cy-rests")
+@advice("cy is on leave")
+forbid (principal == Person::"cy", action == Action::"approve", resource);
+`
+  const files = leads('bob, cy, eve')
+  await applyPolicy(estate, { ...files, 'acts.cedar': `${files['acts.cedar']}${rule}` })
+  expect(await activate(estate, 'ada', asked)).toMatchObject({
+    error: { code: 'quorum_lost', approvals: 0, needed: 1 },
+  })
+})
+
+test('AP-10 nor one outside the groups, even if the policy would let anybody approve', async () => {
+  const anybody = (files: typeof exampleFiles) => {
+    const { 'tests/acts.yaml': _, ...rest } = files
+    const acts = (rest['acts.cedar'] ?? '').replace(
+      ' && principal in resource.approvers',
+      '',
+    )
+    return { ...rest, 'acts.cedar': acts }
+  }
+  await reopen(anybody(leads('bob, cy, eve')))
+  const asked = await request(estate)
+  expect(await approve(estate, 'mallory', asked)).toMatchObject({
+    error: { code: 'not_an_approver' },
+  })
+  must(await approve(estate, 'cy', asked))
+  await applyPolicy(estate, anybody(leads('bob, eve')))
+  expect(await activate(estate, 'ada', asked)).toMatchObject({
+    error: { code: 'quorum_lost', approvals: 0, needed: 1 },
+  })
+})
+
 test('AP-10 an approver whose key left the roster no longer counts either', async () => {
   await reopen(leads('bob, cy, eve'))
   const asked = await request(estate)
