@@ -46,6 +46,8 @@ export type InstanceOptions = Readonly<{
 export type Instance = Readonly<{
   app: Hono
   ledger: RunningLog
+  /** Before anything is closed: whoever listens is told that there is no more. */
+  endStreams(): void
   close(): Promise<void>
 }>
 
@@ -67,11 +69,13 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
   )
   for (const { cause, detail } of ledger.safeMode.causes())
     log.error({ cause, detail }, 'started in SAFE MODE')
-  const app = appOf(options, ledger, deps)
+  const stopping = new AbortController()
+  const app = appOf(options, ledger, deps, stopping.signal)
   const stopWork = workWhenDue(deps, scheduler, log)
   return {
     app,
     ledger,
+    endStreams: () => stopping.abort(),
     async close() {
       await stopWork()
       await ledger.close()
@@ -107,7 +111,12 @@ function sinkOf(config: Config, keys: ServerKeys, clock: Deps['clock']): Deps['s
   return webhookSink({ url, secret: keys.noticeSecret, net, clock })
 }
 
-function appOf(options: InstanceOptions, ledger: RunningLog, deps: Deps): Hono {
+function appOf(
+  options: InstanceOptions,
+  ledger: RunningLog,
+  deps: Deps,
+  stopping: AbortSignal,
+): Hono {
   const { config, keys, scheduler, log } = options
   const { limits } = config
   const cap = (rate: typeof limits.session) => createRateCap(options.clock, rate)
@@ -141,6 +150,7 @@ function appOf(options: InstanceOptions, ledger: RunningLog, deps: Deps): Hono {
     sessionCap: cap(limits.session),
     addressCap: cap(limits.address),
     streams: createStreamSlots(),
+    stopping,
     count: deps.refusals.count,
     log: (line, fault) =>
       fault === undefined ? log.info(line, 'answered') : log.error({ ...line, err: fault }),

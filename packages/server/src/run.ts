@@ -36,6 +36,7 @@ export async function run(config: Config, log: Logger): Promise<Running> {
     const { writer, journal } = instance.ledger
     const highestCheckpoint = writer.frontier().checkpoint
     const journals = journal.lines()
+    instance.endStreams()
     await instance.close()
     const started = await startNextLog({
       folder: config.dir,
@@ -73,6 +74,7 @@ export async function run(config: Config, log: Logger): Promise<Running> {
     url: config.url ?? `${scheme}://${name}:${listening.port}`,
     inside: () => instance,
     async stop() {
+      instance.endStreams()
       await listening.close(graceMillis)
       await instance.close()
     },

@@ -101,10 +101,12 @@ function makeRoom(server: Server, maxConnections: number): void {
 const nameOf = ({ remoteAddress, remotePort }: Socket): string =>
   `${remoteAddress} ${remotePort}`
 
+/** A connection whose answer has ended is idle only then, so idle ones are closed over and over. */
 async function closeGently(server: Server, graceMillis: number): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-  server.closeIdleConnections()
+  const sweep = setInterval(() => server.closeIdleConnections(), 20)
   const cut = setTimeout(() => server.closeAllConnections(), graceMillis)
   await closed
+  clearInterval(sweep)
   clearTimeout(cut)
 }

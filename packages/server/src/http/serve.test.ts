@@ -17,6 +17,7 @@ const options: ServeOptions = {
   sessionCap: { take: () => 0 },
   addressCap: { take: () => 0 },
   streams: { hold: (_, events) => events },
+  stopping: new AbortController().signal,
   count: () => {},
   log: () => {},
 }

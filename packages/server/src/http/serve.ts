@@ -28,6 +28,8 @@ export type ServeOptions = Readonly<{
   /** Calls from one address that no session stands behind. */
   addressCap: RateCap
   streams: StreamSlots
+  /** Aborts when the server stops: streams end then, and nothing else waits for them. */
+  stopping: AbortSignal
   /** Called for each request that was turned away before a use case saw it (PROTOCOL 4). */
   count(code: string): void
   log: RequestLog
@@ -161,6 +163,9 @@ async function admit(
   context: Context,
   options: ServeOptions,
 ): Promise<Result<AnyCall, Refused>> {
+  // A stream without a reader would hold its slot for nothing.
+  if (route.media === 'text/event-stream' && context.req.method === 'HEAD')
+    return refuse({ code: 'method_not_allowed' })
   const caller = callerOf(route, context, options)
   if (!caller.ok) return caller
   const wait = waitOf(route, caller.value, context, options)
@@ -180,9 +185,14 @@ async function admit(
     raw: raw.value,
     header: (name) => context.req.header(name),
     caller: caller.value,
-    signal: context.req.raw.signal,
+    signal: endOf(route, context, options),
   })
 }
+
+const endOf = ({ media }: Route, context: Context, { stopping }: ServeOptions) =>
+  media === 'text/event-stream'
+    ? AbortSignal.any([context.req.raw.signal, stopping])
+    : context.req.raw.signal
 
 function callerOf(
   { auth, roles }: Route,

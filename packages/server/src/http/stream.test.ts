@@ -174,3 +174,16 @@ describe('the generations of an enforcer', () => {
     })
   })
 })
+
+test('a server that stops ends its streams first, and waits for none of them', async () => {
+  const other = await startServer()
+  const token = await sessionOf(other.url, 'enforcer/enf-payments')
+  const response = await fetch(`${other.url}/v1/enforcer/stream`, {
+    headers: bearer(token),
+  })
+  const whole = response.text()
+  const started = performance.now()
+  await other.stop()
+  expect(await whole).toContain('event: generation')
+  expect(performance.now() - started).toBeLessThan(2500)
+})
