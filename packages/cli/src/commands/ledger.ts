@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { ok, type Result } from '@halligan/core'
-import type { Entry } from '@halligan/ledger'
+import { type Entry, isDigest } from '@halligan/ledger'
 import { nodeCrypto } from '@halligan/ledger/node'
 import type { Head } from '@halligan/sdk'
 import { deceived } from '@halligan/sdk'
@@ -8,23 +8,54 @@ import { Command } from 'commander'
 import { act, type Common, type Outcome, type Run, shown } from '../command.ts'
 import { type Desk, openDesk } from '../desk.ts'
 import { visible } from '../display/visible.ts'
+import { exitCode } from '../exit-code.ts'
 import { Recomputed, readAnchorFile } from '../recompute.ts'
-import { type CliRefusal, failed } from '../refusal.ts'
+import { type CliRefusal, failed, usage } from '../refusal.ts'
+import { verifyStoredLog } from '../stored-log.ts'
 
-type Options = Readonly<{ anchor?: string }> & Common
+type Options = Readonly<{ anchor?: string; data?: string; trust?: string }> & Common
 
 export const ledgerCommand = (run: Run): Command =>
   new Command('ledger').description('the log that everything stands in').addCommand(
     new Command('verify')
-      .description('download every entry and recompute the root that the log signed')
+      .description('read every entry again and recompute the root that the log signed')
       .option('--anchor <file>', 'a checkpoint kept elsewhere, which the log must contain')
+      .option('--data <folder>', "offline: a copy of a control plane's data folder")
+      .option('--trust <digest>', 'offline: the roster digest that you trust')
       .action(
-        act<Options>(run, async ({ anchor }) => {
+        act<Options>(run, async ({ anchor, data, trust }) => {
+          if (data !== undefined) return verifyOffline(data, anchor, trust)
           const desk = await openDesk(run.machine)
           return desk.ok ? verify(desk.value, anchor) : desk
         }),
       ),
   )
+
+async function verifyOffline(
+  folder: string,
+  anchorFile: string | undefined,
+  trust: string | undefined,
+): Promise<Outcome> {
+  if (trust !== undefined && !isDigest(trust))
+    return usage('malformed_digest', `${trust} is not a digest`, '--trust sha256:…')
+  const anchor = anchorFile === undefined ? null : await readText(anchorFile)
+  if (anchor === null && anchorFile !== undefined)
+    return failed('no_anchor', `${anchorFile} cannot be read`)
+  const verified = verifyStoredLog(nodeCrypto, { folder, anchor, trust: trust ?? null })
+  if (!verified.ok) return verified
+  const { head, trusted } = verified.value
+  return {
+    ok: true,
+    value: {
+      json: verified.value,
+      text: `${head.origin}\n${head.size}\n${head.root}`,
+      words: trusted
+        ? `Verified: ${head.size} entries, past an anchor signed under the roster that you trust.`
+        : 'Consistent, trusted by nobody: give --anchor FILE and --trust DIGEST.',
+      code: trusted ? exitCode.ok : exitCode.usage,
+    },
+  }
+}
 
 /** Faults are found while downloading; the first one names its entry. */
 async function verify(desk: Desk, anchorFile: string | undefined): Promise<Outcome> {
@@ -80,10 +111,13 @@ async function download(
 }
 
 async function anchorOf(file: string): Promise<Result<Head, CliRefusal>> {
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return null
-    throw error
-  })
+  const text = await readText(file)
   const head = text === null ? null : readAnchorFile(text)
   return head === null ? failed('no_anchor', `${file} holds no checkpoint`) : ok(head)
 }
+
+const readText = (file: string): Promise<string | null> =>
+  readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== undefined) return null
+    throw error
+  })
