@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { verb } from './acts.ts'
+import { phase } from './grant.ts'
 import {
   blob,
   bytes32,
@@ -89,7 +90,12 @@ export type CheckRequest = z.infer<typeof checkRequest>
 
 export const grantsQuery = z.strictObject({
   requester: principalId.exactOptional(),
-  phase: z.string().max(128).exactOptional(),
+  /** One phase, or several with commas between. */
+  phase: z
+    .string()
+    .max(128)
+    .refine((text) => text.split(',').every((one) => phase.safeParse(one).success))
+    .exactOptional(),
   entitlement: slug.exactOptional(),
   system: slug.exactOptional(),
   after: z.string().max(128).exactOptional(),

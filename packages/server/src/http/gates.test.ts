@@ -195,6 +195,7 @@ describe('RQ-02 WB-13 what JSON may hold', () => {
     '/v1/grants?limit=0',
     '/v1/grants?limit=5&limit=6',
     '/v1/grants?x=1',
+    '/v1/grants?phase=active,overridden',
     '/v1/status?a',
   ])('a query that is not in the table is refused: %s', async (path) => {
     expect(await ada.get(path)).toMatchObject({ status: 422 })
