@@ -10,8 +10,9 @@ import { createPayments } from './payments.ts'
 import { startPostgres } from './postgres-server.ts'
 
 let dir: string
-beforeEach(() => {
+beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), 'halligan-server-'))
+  await chmod(dir, 0o711)
 })
 afterEach(() => rmSync(dir, { recursive: true, force: true }))
 
@@ -38,7 +39,6 @@ test('data, password and connector survive a power cut, a stop and a new start',
 })
 
 test('it runs below a folder that only its owner may enter, and leaves nothing behind', async () => {
-  await chmod(dir, 0o700)
   const server = await startPostgres({ dir: join(dir, 'private', 'postgres') })
   expect(await listens(server.port)).toBe(true)
   await server.remove()
