@@ -31,6 +31,7 @@ describe('exit codes', () => {
     ['an unknown command', ['breakglass'], 2],
     ['an unknown option', ['approve', '--force'], 2],
     ['a missing argument', ['request'], 2],
+    ['AP-22 two grants at one gesture', ['approve', 'g-1', 'g-2', '--yes'], 2],
     ['an unknown choice', ['review', 'close', 'g', '--finding', 'fine', '--note', 'x'], 2],
     ['no key yet', ['check'], 2],
     [

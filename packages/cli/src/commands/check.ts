@@ -49,7 +49,7 @@ function routeRows({ open, closed }: Ruling): readonly (readonly string[])[] {
     ...open.map((route) => [
       visible(route.name),
       'open',
-      `${route.approvals} approvals, at most ${duration(route.maxLifeSeconds * 1000)}, review within ${duration(route.reviewSeconds * 1000)}`,
+      `${approvals(route.approvals)}, at most ${duration(route.maxLifeSeconds * 1000)}, review within ${duration(route.reviewSeconds * 1000)}`,
     ]),
     ...closed.flatMap(({ route, reasons, opensIf = [] }) =>
       [
@@ -59,3 +59,6 @@ function routeRows({ open, closed }: Ruling): readonly (readonly string[])[] {
     ),
   ]
 }
+
+const approvals = (count: number): string =>
+  count === 0 ? 'no approval' : `${count} approval${count === 1 ? '' : 's'}`

@@ -38,7 +38,7 @@ const listCommand = (run: Run): Command =>
         visible(grant.terms.requester),
         visible(grant.terms.entitlement),
         'review' in grant
-          ? `${grant.review.overdue ? 'OVERDUE, ' : ''}due ${fromNow(grant.review.due, run.machine.now())}`
+          ? `${grant.drill ? 'DRILL, ' : ''}${grant.review.overdue ? 'OVERDUE, ' : ''}due ${fromNow(grant.review.due, run.machine.now())}`
           : '',
       ])
       return shown(

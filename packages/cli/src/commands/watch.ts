@@ -84,7 +84,9 @@ function tell(
         `${clockTime(entry.at)}  ${visible(describe(entry))}  ${visible(entry.actor)}`,
       )
   if (entries.length > told && json !== true)
-    terminal.say(`  ${grant.phase} ${countdown(grant, machine.now())}`.trimEnd())
+    terminal.say(
+      `  ${grant.drill ? 'DRILL ' : ''}${grant.phase} ${countdown(grant, machine.now())}`.trimEnd(),
+    )
   return entries.length
 }
 

@@ -45,6 +45,11 @@ export class LeftOpen {
     return this.#login.user
   }
 
+  /** Whether the password stands in `text`. */
+  isIn(text: string): boolean {
+    return text.includes(this.#login.password)
+  }
+
   async setRole(role: string): Promise<void> {
     await this.#db.query(`set role ${pg.escapeIdentifier(role)}`)
   }

@@ -144,7 +144,9 @@ async function use(
   await steps.step('ada repairs the stuck batch', async () => {
     const before = await bystander.stuck()
     const sql = 'select payments.release_batch(29)'
-    mustHold(await ada.run('connect', grant, '--exec', sql))
+    const said = await ada.run('connect', grant, '--exec', sql)
+    mustHold(said)
+    demand(!left.isIn(said.stdout + said.stderr), 'the password was printed unasked')
     const after = await bystander.stuck()
     demand(before > 0 && after === 0, `${before} transfers were stuck, ${after} still are`)
     return held(null, `${before} stuck transfers released`)
