@@ -108,4 +108,37 @@ describe('whatever people do, in any order', () => {
     )
     expect(reviewed).toBeGreaterThan(0)
   })
+
+  test('AP-11 in 10,000 schedules nothing follows a deny, a withdrawal or a lapse', () => {
+    const deny: GrantCommand = { ...approve(dee), kind: 'deny' } as GrantCommand
+    const race = fc.shuffledSubarray<GrantCommand>(
+      [
+        approve(bob),
+        approve(cy),
+        deny,
+        { kind: 'withdraw', by: ada, act: envelope },
+        activate(two, [bob, cy]),
+        { kind: 'void' },
+      ],
+      { minLength: 3 },
+    )
+    let stopped = 0
+    fc.assert(
+      fc.property(race, (commands) => {
+        const ends = commands.findIndex(({ kind }) =>
+          ['deny', 'withdraw', 'void'].includes(kind),
+        )
+        const opens = commands.findIndex(({ kind }) => kind === 'activate')
+        const grant = after(
+          askedFor(two),
+          ...commands.map((command, at): Step => [at, command]),
+        )
+        if (ends === -1 || (opens !== -1 && opens < ends)) return
+        stopped++
+        expect(['denied', 'withdrawn', 'lapsed']).toContain(grant.phase)
+      }),
+      { numRuns: 10_000 },
+    )
+    expect(stopped).toBeGreaterThan(1000)
+  })
 })
