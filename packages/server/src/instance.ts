@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Instant, PrincipalId } from '@halligan/core'
+import type { Envelope, Instant, PrincipalId } from '@halligan/core'
 import { nodeCrypto } from '@halligan/ledger/node'
 import type { Hono } from 'hono'
 import type { Logger } from 'pino'
@@ -20,6 +20,7 @@ import { readHandlers } from './http/read-handlers.ts'
 import { serveAll } from './http/serve.ts'
 import { createSessions } from './http/session.ts'
 import { createStreamSlots } from './http/stream.ts'
+import type { Journal } from './journal.ts'
 import type { ServerKeys } from './keys.ts'
 import { createNet, nodeRandom } from './node-ports.ts'
 import { createNonces } from './nonce.ts'
@@ -126,7 +127,7 @@ function appOf(
     scheduler,
     sessions,
     log: ledger,
-    journal: ledger.journal,
+    journal: wholeJournal(ledger),
     safeMode: ledger.safeMode,
     incidentSecret: keys.incidentSecret,
     prepareCap: cap(limits.prepare),
@@ -155,6 +156,21 @@ function appOf(
     log: (line, fault) =>
       fault === undefined ? log.info(line, 'answered') : log.error({ ...line, err: fault }),
   })
+}
+
+/**
+ * What was journalled, in this life of the log and in those before: an end that its enforcer had not heard of when
+ * SAFE MODE was left is still delivered. Imports are only ever made before the log is opened.
+ */
+function wholeJournal({ store, journal, safeMode }: RunningLog): Pick<Journal, 'lines'> {
+  const imported = safeMode.contradicted()
+    ? []
+    : store
+        .view()
+        .entriesOf('log')
+        .filter(({ entry }) => entry.kind === 'journal_imported')
+        .map(({ entry }) => entry.line as unknown as Envelope)
+  return { lines: () => [...imported, ...journal.lines()] }
 }
 
 /** Longer than this nothing waits that has become due while nobody looked. */

@@ -19,7 +19,7 @@ import { readConfig, type Settings } from '../src/config.ts'
 import { createLog } from '../src/http/log.ts'
 import { initFounders, initGenesis } from '../src/init.ts'
 import { type Running, run } from '../src/run.ts'
-import { exampleFiles, signerOf } from './estate-kit.ts'
+import { blobOf, exampleFiles, newGrant, signerOf } from './estate-kit.ts'
 
 export { blobOf, newGrant, signerOf } from './estate-kit.ts'
 
@@ -241,3 +241,36 @@ export class Person {
 
 export const termsDigestOf = (terms: Terms): Digest =>
   digestOf(nodeCrypto, terms as unknown as Json)
+
+const sealTo = {
+  kty: 'OKP',
+  crv: 'X25519',
+  x: base64url.encode(new Uint8Array(32).fill(9)),
+} as const
+
+/** A grant that ada asked for, bob approved and ada activated, in an incident of its own. */
+export async function activeGrant(ada: Person, bob: Person) {
+  const grant = newGrant()
+  const incident = `inc-${grant.slice(2)}`
+  const [title, reason] = [blobOf('payments are down'), blobOf('stuck payouts')]
+  const opened = { incident, severity: 1, systems: ['payments-db'] }
+  const titled = { ...opened, titleCommitment: title.commitment }
+  await ada.act('open_incident', titled, {}, { blobs: [title] })
+  const prepared = await ada.post<{ nonce: string; terms: Terms }>('/v1/prepare', {
+    verb: 'request',
+    grant,
+    entitlement: 'payments-db-repair',
+    incident,
+    route: 'quorum',
+    lifeSeconds: 600,
+    reasonCommitment: reason.commitment,
+  })
+  const { terms, nonce } = prepared.body
+  const about = { grant, termsDigest: termsDigestOf(terms) }
+  const act = ada.sign('request', { terms }, nonce, about)
+  await call(ada.url, 'POST', '/v1/acts/request', { act, blobs: [reason] })
+  await bob.act('approve', {}, about)
+  const activated = await ada.act('activate', { sealTo }, about)
+  if (activated.status !== 200) throw new Error(JSON.stringify(activated.body))
+  return about
+}

@@ -50,6 +50,11 @@ export function desiredState(
   const { head, checkpoint } = deps.writer.frontier()
   const contradicted = deps.safeMode.contradicted()
   const stories = contradicted ? [] : storiesFor(deps, enforcer)
+  const journalled = journalledEnds(deps, enforcer)
+  // What the journal ends is not opened any more, whatever the log still says.
+  const standing = stories.filter(
+    (story) => !journalled.some(({ grant }) => grant === story.grant.id),
+  )
   const beacon: Beacon = {
     type: 'halligan/beacon/v1',
     estate,
@@ -65,14 +70,14 @@ export function desiredState(
     checkpoint,
     consistency: comparable ? [...deps.log.proveConsistency(seen.size, head.size)] : null,
     beacon: sealEnvelope(payloadTypes.beacon, beacon, deps.issuer),
-    opens: stories.flatMap((story) => openings(deps, story, anchoredTo)),
+    opens: standing.flatMap((story) => openings(deps, story, anchoredTo)),
     ends: [
       ...(contradicted
         ? bareEnds(deps, enforcer)
         : stories.flatMap((story) => ends(deps, story))),
-      ...journalledEnds(deps, enforcer).map((order) => ({ order })),
+      ...journalled.map(({ order }) => ({ order })),
     ],
-    reseals: stories.flatMap((story) => reseals(deps, story, anchoredTo)),
+    reseals: standing.flatMap((story) => reseals(deps, story, anchoredTo)),
   }
 }
 

@@ -2,6 +2,7 @@ import {
   type Act,
   type Envelope,
   type Grant,
+  type GrantId,
   isIn,
   type Order,
   openedPhases,
@@ -15,6 +16,8 @@ import { permitted } from '../usecases/permission.ts'
 
 export type JournalledDeps = Deps & Readonly<{ journal: Pick<Journal, 'lines'> }>
 
+export type JournalledEnd = Readonly<{ order: Envelope; grant: GrantId }>
+
 /**
  * Orders to end what the log could not take, for one enforcer. They come without a proof, and are obeyed: ending
  * early is always safe (PROTOCOL 7). Ed25519 is deterministic, so the same line makes the same order each time.
@@ -22,11 +25,11 @@ export type JournalledDeps = Deps & Readonly<{ journal: Pick<Journal, 'lines'> }
 export const journalledEnds = (
   deps: JournalledDeps,
   enforcer: string,
-): readonly Envelope[] =>
+): readonly JournalledEnd[] =>
   deps.journal
     .lines()
     .flatMap((line) => ordersOf(deps, line))
-    .filter((order) => isFor(order, enforcer))
+    .flatMap((order) => endFor(order, enforcer))
 
 function ordersOf(deps: JournalledDeps, envelope: Envelope): readonly Envelope[] {
   const read = readEnvelope<JournalLine>(payloadTypes.journal, envelope)
@@ -54,7 +57,8 @@ function mayEnd(deps: Deps, act: Act, by: Principal, grant: Grant): boolean {
   return permitted(deps, deps.view(), by, asked).ok
 }
 
-function isFor(order: Envelope, enforcer: string): boolean {
+function endFor(order: Envelope, enforcer: string): readonly JournalledEnd[] {
   const read = readEnvelope<Order>(payloadTypes.order, order)
-  return read.ok && read.value.value.enforcer === enforcer
+  if (!read.ok || read.value.value.enforcer !== enforcer) return []
+  return [{ order, grant: read.value.value.grant }]
 }

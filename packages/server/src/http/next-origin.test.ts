@@ -1,8 +1,10 @@
+import type { SyncAnswer } from '@halligan/contract'
 import type { Envelope, Roster } from '@halligan/core'
 import { base64url, payloadTypes, sealEnvelope, vkeyOf } from '@halligan/ledger'
 import { nodeCrypto } from '@halligan/ledger/node'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import {
+  activeGrant,
   bearer,
   call,
   Person,
@@ -38,8 +40,11 @@ async function closingRoster(): Promise<Roster> {
 
 test('the trustees lead out of SAFE MODE, and the server goes on where it was', async () => {
   const ada = await Person.at(server.url, 'ada')
+  const bob = await Person.at(server.url, 'bob')
+  const about = await activeGrant(ada, bob)
   const before = server.inside().ledger.writer.frontier().head.size
   server.inside().ledger.safeMode.enter('fork', 'for this test')
+  expect(await bob.act('revoke', {}, about)).toMatchObject({ body: { code: 'journalled' } })
   const roster = await closingRoster()
 
   const byOne = sealEnvelope(payloadTypes.roster, roster, signerOf('bob'))
@@ -89,8 +94,14 @@ test('the trustees lead out of SAFE MODE, and the server goes on where it was', 
     at: Date.now(),
   }
   const sync = sealEnvelope(payloadTypes.sync, statement, signerOf('enf-payments'))
-  expect(await call(server.url, 'POST', '/v1/enforcer/sync', { sync })).toMatchObject({
+  const state = await call<SyncAnswer>(server.url, 'POST', '/v1/enforcer/sync', { sync })
+  expect(state).toMatchObject({
     status: 200,
-    body: { consistency: null, rosters: [{}, {}] },
+    body: { consistency: null, rosters: [{}, {}], opens: [] },
   })
+  // The end that the old log could not take is still owed to its enforcer.
+  const ends = state.body.ends.map(({ order }) =>
+    JSON.parse(Buffer.from(order.payload, 'base64').toString()),
+  )
+  expect(ends).toMatchObject([{ op: 'end', grant: about.grant }])
 })
