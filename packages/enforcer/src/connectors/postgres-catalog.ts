@@ -3,6 +3,9 @@
  * may use it, and a hash of what it does. Objects of the system schemas are many and change only by upgrades and
  * by superusers; they are folded into one row per kind.
  *
+ * What something does is hashed from the tree that the catalog holds, never from text made of it: making text
+ * takes locks on every table it mentions, and a lock that somebody holds there must not keep access from opening.
+ *
  * Not compared: rows of tables, and objects that confer nothing by themselves (indexes, sequences' values,
  * statistics, operators, casts, text search).
  *
@@ -127,7 +130,9 @@ export const databaseCatalog: readonly CatalogQuery[] = [
   {
     kind: 'trigger',
     sql: `select tgrelid::regclass || ': ' || tgname as object,
-        'enabled=' || tgenabled::text || ' ' || pg_get_triggerdef(t.oid) as detail
+        'enabled=' || tgenabled::text || ' runs ' || tgfoid::regprocedure || ' body='
+        || md5(concat_ws(E'\\n', tgtype, tgattr::text, tgargs::text, tgqual::text,
+          tgoldtable, tgnewtable, tgdeferrable, tginitdeferred)) as detail
       from pg_trigger t where not tgisinternal`,
   },
   {
@@ -140,8 +145,8 @@ export const databaseCatalog: readonly CatalogQuery[] = [
     sql: folded(
       'rule',
       `select n.nspname in ${system} as is_system, c.oid::regclass || ': ' || rulename as object,
-         'enabled=' || ev_enabled::text || ' body=' || md5(
-           case when n.nspname in ${system} then ev_action::text else pg_get_ruledef(r.oid) end) as detail
+         'enabled=' || ev_enabled::text || ' body='
+         || md5(concat_ws(E'\\n', ev_type, is_instead, ev_qual::text, ev_action::text)) as detail
        from pg_rewrite r join pg_class c on c.oid = ev_class
        join pg_namespace n on n.oid = c.relnamespace where not ${temporary}`,
     ),
@@ -152,8 +157,7 @@ export const databaseCatalog: readonly CatalogQuery[] = [
         concat_ws(' ', polcmd::text, case when polpermissive then 'permissive' else 'restrictive' end,
           'for', (select string_agg(coalesce(pg_get_userbyid(nullif(r, 0)), 'public'), ',' order by r)
             from unnest(polroles) r),
-          'body=' || md5(concat_ws(E'\\n', pg_get_expr(polqual, polrelid),
-            pg_get_expr(polwithcheck, polrelid)))) as detail
+          'body=' || md5(concat_ws(E'\\n', polqual::text, polwithcheck::text))) as detail
       from pg_policy`,
   },
   {
