@@ -142,6 +142,41 @@ describe.each(installations)('what is found at $name', ({ binaries }) => {
     await cleanup()
   })
 
+  test('INV-25 EN-14 no lock that anybody holds on a table keeps the catalog from being read', async () => {
+    await at.lab.asSuperuser((root) =>
+      root.query(`create view payments.open_transfers as
+          select id, state from payments.transfers where state <> 'settled';
+        create function payments.noted() returns trigger language plpgsql as 'begin return new; end';
+        create trigger noted before update on payments.transfers for each row
+          when (new.state <> old.state) execute function payments.noted();
+        create policy own_batch on payments.transfers using (batch_id > 0)`),
+    )
+    await at.lab.asSuperuser(async (migration) => {
+      await migration.query('begin; lock table payments.transfers in access exclusive mode')
+      await expect(at.connector.snapshot(at.lab.target)).resolves.toContain(
+        'open_transfers',
+      )
+    })
+    await at.lab.asSuperuser((root) =>
+      root.query(`drop view payments.open_transfers;
+        drop trigger noted on payments.transfers; drop function payments.noted();
+        drop policy own_batch on payments.transfers`),
+    )
+  })
+
+  test('EN-01 a role that could pass a role on is not conferred: what it gave away would stay', async () => {
+    await at.lab.asSuperuser((root) =>
+      root.query('grant payments_readonly to payments_admin with admin option'),
+    )
+    await expect(open('role:payments_admin')).rejects.toThrow(
+      'cannot be ended again: payments_admin',
+    )
+    await at.lab.asSuperuser((root) =>
+      root.query('revoke payments_readonly from payments_admin'),
+    )
+    expect(await at.connector.standing(at.lab.target)).not.toContain(at.grant)
+  })
+
   test('a role through which a grantee could stay for ever is not conferred', async () => {
     await at.lab.asSuperuser((root) => root.query('alter role payments_admin createrole'))
     await expect(open('role:payments_admin')).rejects.toThrow(

@@ -141,8 +141,9 @@ export const hasRole = async (db: pg.Client, role: string): Promise<boolean> =>
   (await db.query('select from pg_roles where rolname = $1', [role])).rowCount === 1
 
 /**
- * Through some roles a grantee could stay after every ending, by means that no catalog shows. Policy refuses
- * them; this is the second lock, for roles that became so after policy looked.
+ * Through some roles a grantee could stay after every ending: by means that no catalog shows, or in another login,
+ * to which it may pass a role on. Policy refuses those it can name; this is the second lock, for roles that became so
+ * after policy looked.
  */
 async function checkEndable(db: pg.Client, wanted: readonly string[]): Promise<void> {
   const { rows } = await db.query<{ rolname: string }>(
@@ -152,6 +153,7 @@ async function checkEndable(db: pg.Client, wanted: readonly string[]): Promise<v
      select rolname from pg_roles join reached using (oid)
      where rolsuper or rolcreaterole or rolreplication
        or rolname in ('pg_execute_server_program', 'pg_write_server_files')
+       or exists (select from pg_auth_members given where given.member = pg_roles.oid and given.admin_option)
      order by 1`,
     [wanted],
   )
