@@ -111,16 +111,23 @@ function differences(
   return connectorOf(site, target).difference(before, after, grant)
 }
 
-/** A blob holds 8 KiB. What does not fit is counted, not hidden. */
 const maxDiffLength = 7500
 
-function diffText(found: readonly Found[]): string {
-  const lines = found.map(({ what, object }) => `${what} ${object}`)
-  if (lines.length === 0) return 'nothing else changed'
-  const fitting = lines.filter(
-    (_, i) => Buffer.byteLength(lines.slice(0, i + 1).join('\n')) <= maxDiffLength,
-  )
-  const left = lines.length - fitting.length
+/**
+ * A blob holds 8 KiB. What does not fit is counted, not hidden. A grantee decides how much there is, so each line is
+ * looked at once at most: while this runs, nothing else ends.
+ */
+export function diffText(found: readonly Found[]): string {
+  if (found.length === 0) return 'nothing else changed'
+  const fitting: string[] = []
+  let length = 0
+  for (const { what, object } of found) {
+    const line = `${what} ${object}`
+    length += Buffer.byteLength(line) + 1
+    if (length > maxDiffLength) break
+    fitting.push(line)
+  }
+  const left = found.length - fitting.length
   return [...fitting, ...(left === 0 ? [] : [`and ${left} more`])].join('\n')
 }
 
