@@ -23,7 +23,7 @@ import {
 import type { Common } from './command.ts'
 import { statementText, type Texts } from './display/statement.ts'
 import { Home, type Joined } from './home.ts'
-import { readKeyFile } from './key-file.ts'
+import { readKeyFile, writePrivately } from './key-file.ts'
 import { adoptNextKey } from './key-rotation.ts'
 import type { Machine } from './machine.ts'
 import { passphrase } from './passphrase.ts'
@@ -96,6 +96,23 @@ export async function sign<V extends Verb>(
   const agreed = await agree(machine, act, of.terms ?? null, texts, yes === true)
   if (!agreed.ok) return agreed
   return client.submit(act, bundle === undefined ? { blobs } : { blobs, bundle })
+}
+
+/**
+ * Shows and signs an end, and writes it to `file` for `halligan enforcer end --act`. Needs no server; the nonce says so and
+ * proves nothing, because replaying an end can only end again.
+ */
+export async function signOffline(
+  { client, machine }: Desk,
+  of: Readonly<{ verb: 'revoke' | 'return'; grant: GrantId; file: string }>,
+  { yes }: Common,
+): Promise<Result<string, CliRefusal>> {
+  const { verb, grant, file } = of
+  const act = await client.draft({ verb, grant, nonce: 'offline', body: {} })
+  const agreed = await agree(machine, act, null, new Map(), yes === true)
+  if (!agreed.ok) return agreed
+  await writePrivately(file, `${JSON.stringify(await client.seal(act), null, 2)}\n`)
+  return ok(file)
 }
 
 async function agree(

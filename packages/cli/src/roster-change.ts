@@ -1,4 +1,5 @@
 import {
+  currentLog,
   type Digest,
   type Instant,
   type KeyId,
@@ -9,7 +10,11 @@ import {
   type Result,
   type Roster,
   type RosterEnforcer,
+  type RosterLog,
 } from '@halligan/core'
+import { parseVkey, vkeyOf } from '@halligan/ledger'
+import { nodeCrypto } from '@halligan/ledger/node'
+import type { Head } from '@halligan/sdk'
 import { type CliRefusal, usage } from './refusal.ts'
 
 /** A key that an invitation proposed. */
@@ -28,6 +33,8 @@ export type Change = Readonly<{
   enforcers: readonly RosterEnforcer[]
   /** When the accepted keys may begin to approve. */
   approvesFrom: Instant
+  /** Closes the current log here and opens the next: the way out of SAFE MODE (PROTOCOL 7). */
+  closeLogAt: Head | null
 }>
 
 /** The version after `roster`. A key that is dropped also stops being a trustee's. */
@@ -54,18 +61,35 @@ export function nextRoster(
       ...each,
       keys: each.keys.filter(({ keyId }) => !dropKeys.includes(keyId)),
     }))
+  const logs =
+    change.closeLogAt === null ? roster.logs : nextLogs(roster, change.closeLogAt)
   const replaced = change.enforcers.map(({ id }) => id)
   return ok({
     ...roster,
     version: roster.version + 1,
     prevDigest,
     people,
+    logs,
     trustees: roster.trustees.filter(({ keyId }) => !dropKeys.includes(keyId)),
     enforcers: [
       ...roster.enforcers.filter(({ id }) => !replaced.includes(id)),
       ...change.enforcers,
     ],
   })
+}
+
+/** The same key under the next origin; indexes go on where the old log is cut. */
+function nextLogs({ logs, ...roster }: Roster, { size, root }: Head): readonly RosterLog[] {
+  const last = currentLog({ ...roster, logs })
+  const key = parseVkey(nodeCrypto, last.vkey)
+  if (key === null) throw new Error(`corrupt roster: ${last.vkey} is no verifier key`)
+  const base = (logs[0] ?? last).origin
+  const origin = `${base}/e${logs.length + 1}`
+  return [
+    ...logs.slice(0, -1),
+    { ...last, toSize: size, toRoot: root },
+    { origin, vkey: vkeyOf(nodeCrypto, origin, key.publicKey), fromSize: size },
+  ]
 }
 
 function withKey(

@@ -4,6 +4,7 @@ import {
   type ActBody,
   currentLog,
   type Digest,
+  type Envelope,
   type GrantId,
   type Instant,
   type Json,
@@ -231,12 +232,17 @@ export class Client {
     return authenticator
   }
 
+  /** Signs `act` and keeps it here: an enforcer takes a signed end without any server (PROTOCOL 3.8). */
+  seal(act: Act): Promise<Envelope> {
+    return this.#signing().seal(payloadTypes.act, act as unknown as Json)
+  }
+
   /** Signs `act` and brings it to the server. Sending it again is safe: its digest is its idempotency key. */
   async submit(
     act: Act,
     attached: { blobs?: readonly Text[]; bundle?: Readonly<Record<string, string>> } = {},
   ): Promise<Result<Accepted, ClientRefusal>> {
-    const envelope = await this.#signing().seal(payloadTypes.act, act as unknown as Json)
+    const envelope = await this.seal(act)
     const digest = payloadDigest(this.#options.crypto, envelope)
     const { blobs = [], bundle } = attached
     const body = { act: envelope, blobs, ...(bundle === undefined ? {} : { bundle }) }

@@ -3,14 +3,23 @@
  *
  * @module
  */
-import type { ActBody, GrantId } from '@halligan/core'
+import { type ActBody, type GrantId, parseGrantId } from '@halligan/core'
 import type { Text } from '@halligan/sdk'
 import { Command } from 'commander'
-import { act, type Common, type Run, shown } from '../command.ts'
-import { namedGrant, newText, openDesk, signOnGrant, textOption } from '../desk.ts'
+import { act, type Common, type Outcome, type Run, shown } from '../command.ts'
+import {
+  type Desk,
+  namedGrant,
+  newText,
+  openDesk,
+  signOffline,
+  signOnGrant,
+  textOption,
+} from '../desk.ts'
+import { usage } from '../refusal.ts'
 
 type PlainVerb = 'approve' | 'deny' | 'withdraw' | 'revoke' | 'return'
-type Noted = Readonly<{ note?: string }>
+type Options = Readonly<{ note?: string; out?: string }> & Common
 
 const plain = (
   run: Run,
@@ -22,9 +31,11 @@ const plain = (
     .description(description)
     .argument('<grant>', 'the grant, e.g. g-…')
     .action(
-      act<Noted & Common>(run, async (options, [id]) => {
+      act<Options>(run, async (options, [id]) => {
         const desk = await openDesk(run.machine)
         if (!desk.ok) return desk
+        if (options.out !== undefined && (verb === 'revoke' || verb === 'return'))
+          return endOffline(desk.value, verb, id, options.out, options)
         const read = await namedGrant(desk.value, id)
         if (!read.ok) return read
         const note = options.note === undefined ? null : await textOption(options.note)
@@ -41,6 +52,25 @@ const plain = (
         return shown({ grant, phase, act: accepted.value.act }, phase, words)
       }),
     )
+
+/** For the hour in which no control plane answers. */
+async function endOffline(
+  desk: Desk,
+  verb: 'revoke' | 'return',
+  id: string | undefined,
+  file: string,
+  options: Options,
+): Promise<Outcome> {
+  const grant = parseGrantId(id ?? '')
+  if (!grant.ok) return usage('malformed_grant', `${id} is not a grant id`, '')
+  const signed = await signOffline(desk, { verb, grant: grant.value, file }, options)
+  if (!signed.ok) return signed
+  return shown(
+    { file },
+    file,
+    `Signed, and told to nobody yet. Next, at the enforcer: halligan enforcer end --dir DIR --act ${file}`,
+  )
+}
 
 const bodyOf = (note: Text | null): ActBody[PlainVerb] =>
   note === null ? {} : { noteCommitment: note.commitment }
@@ -67,7 +97,9 @@ export const revokeCommand = (run: Run): Command =>
     'revoke',
     'end an active grant now',
     (grant) => `Revoked; access is being ended. Next: halligan watch ${grant}`,
-  ).option('--note <text>', 'why; @FILE reads a file')
+  )
+    .option('--note <text>', 'why; @FILE reads a file')
+    .option(...offline)
 
 export const returnCommand = (run: Run): Command =>
   plain(
@@ -75,4 +107,9 @@ export const returnCommand = (run: Run): Command =>
     'return',
     'give back your own access early',
     (grant) => `Returned; access is being ended. Next: halligan watch ${grant}`,
-  )
+  ).option(...offline)
+
+const offline = [
+  '--out <file>',
+  'asking no server: sign it into FILE, for the enforcer',
+] as const

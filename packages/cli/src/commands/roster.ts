@@ -1,14 +1,24 @@
 import { readFile, writeFile } from 'node:fs/promises'
-import type { Envelope, Instant, Json, PrincipalId, Roster } from '@halligan/core'
+import {
+  type Envelope,
+  type Instant,
+  type Json,
+  ok,
+  type PrincipalId,
+  type Result,
+  type Roster,
+} from '@halligan/core'
 import {
   addSignature,
   isEnvelope,
+  openCheckpoint,
   payloadTypes,
   readRoster,
   rosterDigest,
   sealEnvelope,
 } from '@halligan/ledger'
 import { nodeCrypto, signerFromSeed } from '@halligan/ledger/node'
+import type { Head } from '@halligan/sdk'
 import { Command } from 'commander'
 import { act, type Common, type Outcome, type Run, shown } from '../command.ts'
 import { openDesk } from '../desk.ts'
@@ -19,7 +29,7 @@ import { readKeyFile } from '../key-file.ts'
 import { parseLife } from '../life.ts'
 import type { Machine } from '../machine.ts'
 import { passphrase } from '../passphrase.ts'
-import { failed, keyRefusal, usage } from '../refusal.ts'
+import { type CliRefusal, failed, keyRefusal, usage } from '../refusal.ts'
 import { type Change, nextRoster, type Proposal } from '../roster-change.ts'
 
 type Proposing = Readonly<{
@@ -28,6 +38,7 @@ type Proposing = Readonly<{
   dropKey?: readonly string[]
   enforcer?: readonly string[]
   coolDown: string
+  closeLog?: string
 }> &
   Common
 
@@ -46,6 +57,7 @@ export const rosterCommand = (run: Run): Command =>
         .option('--accept <principal...>', 'take in the keys that these proposed')
         .option('--drop-key <keyid...>', 'take out these keys')
         .option('--enforcer <file...>', 'put in an enforcer, from its public file')
+        .option('--close-log <file>', 'leave SAFE MODE: close the log at this checkpoint')
         .option('--cool-down <time>', 'before a new key may approve', '24h')
         .action(act<Proposing>(run, (options) => propose(run.machine, options))),
     )
@@ -88,7 +100,10 @@ async function propose(machine: Machine, options: Proposing): Promise<Outcome> {
   if (!rosters.ok) return rosters
   const proposed = await client.call('key_proposals')
   if (!proposed.ok) return proposed
+  const closeLogAt = await closingCheckpoint(options.closeLog, rosters.value.latest)
+  if (!closeLogAt.ok) return closeLogAt
   const change: Change = {
+    closeLogAt: closeLogAt.value,
     proposals: proposed.value.proposals as readonly Proposal[],
     accept: (options.accept ?? []) as readonly PrincipalId[],
     dropKeys: options.dropKey ?? [],
@@ -104,6 +119,16 @@ async function propose(machine: Machine, options: Proposing): Promise<Outcome> {
     rosterText(next.value),
     `Unsigned, in ${options.out}. Compare every key with its holder. Next, each trustee: halligan roster sign ${options.out}`,
   )
+}
+
+/** Signed by the log itself: trustees must not cut it at what somebody merely wrote down. */
+async function closingCheckpoint(
+  file: string | undefined,
+  { logs }: Roster,
+): Promise<Result<Head | null, CliRefusal>> {
+  if (file === undefined) return ok(null)
+  const opened = openCheckpoint(nodeCrypto, await readFile(file, 'utf8'), logs)
+  return opened.ok ? opened : failed('bad_checkpoint', visible(opened.error.reason))
 }
 
 const readPublicFile = async (path: string) => JSON.parse(await readFile(path, 'utf8'))
