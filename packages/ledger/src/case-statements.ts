@@ -51,6 +51,16 @@ const verbOf: Readonly<Record<string, Verb>> = {
   superseded: 'review',
 }
 
+/** Ends that nobody acts for: an incident closed, or the enforcers ended or refused everything themselves. */
+const causesWithoutAct: readonly Json[] = [
+  'incident_closed',
+  'ended_locally',
+  'all_refused',
+]
+
+const needsNobody = ({ kind, cause = null }: CaseEntry['entry']): boolean =>
+  (kind === 'revoked' || kind === 'returned') && causesWithoutAct.includes(cause)
+
 /** Each act is signed by a key of its author, is of the entry's verb, and says what the entry says. */
 export function* acts(open: OpenCase): Failures {
   for (const [i, item] of open.file.entries.entries()) {
@@ -59,8 +69,7 @@ export function* acts(open: OpenCase): Failures {
     if (verb === undefined) continue
     const where = whereIs(i, item)
     const { act: envelope } = entry
-    // Nobody acts when an incident closes or every enforcer refuses.
-    if (envelope === null && entry.by === null) continue
+    if (envelope === null && entry.by === null && needsNobody(entry)) continue
     if (!isEnvelope(envelope)) {
       yield failure(where, 'missing_act', `no ${verb} act`)
       continue

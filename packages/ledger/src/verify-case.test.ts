@@ -212,6 +212,30 @@ describe('a case file fails and says where', () => {
     )
   })
 
+  test.each(['requested', 'approval_given', 'activated', 'closed'])(
+    'RV-01 INV-17 a log that claims %s where nobody signed',
+    (kind) => {
+      const forged = relogged((draft) =>
+        draft.kind === kind ? { ...draft, by: null, act: null } : draft,
+      )
+      expect(verify(forged).failures).toContainEqual(
+        expect.objectContaining({
+          where: `entries[${entryAt(kind)}] ${kind}`,
+          code: 'missing_act',
+        }),
+      )
+    },
+  )
+
+  test('a log that claims a return by nobody, and calls it a person’s', () => {
+    const unsigned = (cause: string) =>
+      relogged((draft) =>
+        draft.kind === 'returned' ? { ...draft, by: null, act: null, cause } : draft,
+      )
+    expect(codesOf(unsigned('returned'))).toContain('missing_act')
+    expect(codesOf(unsigned('all_refused'))).not.toContain('missing_act')
+  })
+
   test('a log that claims an attestation which nobody gave', () => {
     const forged = relogged((draft) =>
       draft.kind === 'exposed' ? { ...draft, kind: 'attested', by: ['bob', 'dee'] } : draft,
