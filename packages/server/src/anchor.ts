@@ -45,6 +45,8 @@ function notRead(error: unknown): AnchorRead {
   return { kind: 'unreadable', reason: String(error) }
 }
 
+export type Anchored = Readonly<{ size: number; note: string }>
+
 export interface Anchor {
   /** Called after each move of the frontier; written at most {@link mostBehindMillis} later. */
   move(size: number, note: string): void
@@ -52,11 +54,11 @@ export interface Anchor {
   past(index: number): Promise<void>
   /** Size that is fsynced. */
   size(): number
+  /** The signed note that stood at the path when the log was opened. */
+  found(): Anchored | null
   /** Waits for a write under way, and writes no more. */
   close(): Promise<void>
 }
-
-export type Anchored = Readonly<{ size: number; note: string }>
 
 export type AnchorOptions = Readonly<{
   path: string
@@ -130,6 +132,7 @@ export function createAnchor(options: AnchorOptions): Anchor {
       }
     },
     size: () => onDisk?.size ?? 0,
+    found: () => options.found,
     async close() {
       cancelTimer?.()
       closed = true

@@ -49,10 +49,16 @@ export interface Committer {
 export function createCommitter(options: CommitOptions): Committer {
   const { store, clock, crypto, signer, anchor, safeMode } = options
   let broken = false
-  let frontier = signed(store.view().head())
+  let frontier = asFound(store.view().head())
 
   function signed(head: Head) {
     return { head, checkpoint: signCheckpoint(crypto, head, signer) }
+  }
+
+  /** A head that contradicts what was signed gets no signature: two roots of one size never both have one (INV-13). */
+  function asFound(head: Head) {
+    if (!safeMode.contradicted()) return signed(head)
+    return { head, checkpoint: anchor.found()?.note ?? '' }
   }
 
   function moveFrontier(): void {

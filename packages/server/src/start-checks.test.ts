@@ -173,6 +173,15 @@ describe('at the start', () => {
     expect(await causesAtStart()).toEqual(['fork'])
   })
 
+  test('INV-13 a head that contradicts the anchor is never signed', async () => {
+    await written()
+    const signed = readFileSync(bench.options.anchorPath, 'utf8')
+    tamper('DELETE FROM entries WHERE idx > 6')
+    await withLog(bench.options, async ({ writer }) =>
+      expect(writer.frontier().checkpoint).toBe(signed),
+    )
+  })
+
   test('an anchor that is gone is no contradiction: it clears itself when it is back', async () => {
     await written()
     renameSync(bench.options.anchorPath, `${bench.options.anchorPath}.away`)
