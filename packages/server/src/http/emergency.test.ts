@@ -183,6 +183,14 @@ describe('in SAFE MODE, with the evidence contradicted', () => {
     const about = { grant, termsDigest }
     await bob.act('approve', {}, about)
     expect(await ada.act('activate', { sealTo }, about)).toMatchObject({ status: 200 })
+    await openIncident('inc-2')
+    const second = newGrant()
+    const its = {
+      grant: second,
+      termsDigest: (await request(ada, second, 'inc-2')).termsDigest,
+    }
+    await bob.act('approve', {}, its)
+    expect(await ada.act('activate', { sealTo }, its)).toMatchObject({ status: 200 })
     server.inside().ledger.safeMode.enter('fork', 'for this test')
 
     const other = newGrant()
@@ -200,6 +208,10 @@ describe('in SAFE MODE, with the evidence contradicted', () => {
     expect(byBob).toMatchObject({ status: 503, body: { code: 'journalled' } })
     const after = await sync(base64url.encode(new Uint8Array(16).fill(7)))
     expect(endsOf(after, grant)).toMatchObject([{ op: 'end', cause: 'revoked' }])
+    expect(endsOf(after, second)).toEqual([])
+    await ada.act('close_incident', { incident: 'inc-2' })
+    const closed = await sync(base64url.encode(new Uint8Array(16).fill(8)))
+    expect(endsOf(closed, second)).toMatchObject([{ op: 'end', cause: 'incident_closed' }])
     expect(await call(server.url, 'GET', '/healthz')).toMatchObject({
       body: { live: true, ready: false, safeMode: ['fork'] },
     })

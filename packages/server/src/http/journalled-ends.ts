@@ -3,6 +3,7 @@ import {
   type Envelope,
   type Grant,
   type GrantId,
+  type Instant,
   isIn,
   type Order,
   openedPhases,
@@ -10,6 +11,7 @@ import {
 } from '@halligan/core'
 import { payloadTypes, readEnvelope, verifyAct } from '@halligan/ledger'
 import type { Journal, JournalLine } from '../journal.ts'
+import { activeUnder, askForEach } from '../usecases/close-incident.ts'
 import type { Deps } from '../usecases/deps.ts'
 import { endOrders } from '../usecases/orders.ts'
 import { permitted } from '../usecases/permission.ts'
@@ -41,10 +43,35 @@ function ordersOf(deps: JournalledDeps, envelope: Envelope): readonly Envelope[]
   const verified = verifyAct(deps.crypto, item.envelope, roster, at)
   if (!verified.ok) return []
   const { act, principal } = verified.value
+  return act.verb === 'close_incident'
+    ? endsOfIncident(deps, act.body.incident, principal, at)
+    : endsOfGrant(deps, act, principal, at)
+}
+
+function endsOfGrant(
+  deps: Deps,
+  act: Act,
+  by: Principal,
+  at: Instant,
+): readonly Envelope[] {
   const grant = act.grant === undefined ? null : deps.view().grant(act.grant)
-  if (grant === null || !mayEnd(deps, act, principal, grant)) return []
+  if (grant === null || !mayEnd(deps, act, by, grant)) return []
   const cause = act.verb === 'return' ? 'returned' : 'revoked'
   return endOrders(deps, grant, cause, at).map(({ order }) => order)
+}
+
+function endsOfIncident(
+  deps: Deps,
+  incident: string,
+  by: Principal,
+  at: Instant,
+): readonly Envelope[] {
+  const view = deps.view()
+  if (!askForEach(view, incident).every((asked) => permitted(deps, view, by, asked).ok))
+    return []
+  return activeUnder(view, incident).flatMap((grant) =>
+    endOrders(deps, grant, 'incident_closed', at).map(({ order }) => order),
+  )
 }
 
 /** The act was journalled unjudged; whoever may end this grant is judged here. */

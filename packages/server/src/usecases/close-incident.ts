@@ -7,7 +7,7 @@ import {
   type Result,
   refuse,
 } from '@halligan/core'
-import type { Placed, Tx } from '../store/port.ts'
+import type { Placed, Tx, View } from '../store/port.ts'
 import { type ActAnswer, type ActInput, acceptAct, type Effect } from './accept-act.ts'
 import { changeGrant } from './change-grant.ts'
 import type { Deps } from './deps.ts'
@@ -26,8 +26,9 @@ export const closeIncident = (
       endIncident(deps, tx, act.body.incident, { actor: act.by, act: envelope }, now),
   })
 
-function askForEach(tx: Tx, id: string): readonly Asked[] {
-  const systems = tx.incident(id)?.systems ?? []
+/** To close an incident asks for each system that it affects. */
+export function askForEach(view: View, id: string): readonly Asked[] {
+  const systems = view.incident(id)?.systems ?? []
   const ask = { action: 'close_incident' } as const
   return systems.length === 0 ? [ask] : systems.map((system) => ({ ...ask, system }))
 }
@@ -57,11 +58,11 @@ function endGrant(deps: Deps, tx: Tx, grant: Grant, now: Instant): readonly Plac
 }
 
 /** Active grants under the incident whose decision says that it voids them. */
-function activeUnder(tx: Tx, incident: string): readonly Grant[] {
+export function activeUnder(view: View, incident: string): readonly Grant[] {
   const found: Grant[] = []
   let after: string | null = null
   do {
-    const page = tx.grants({ phases: ['active'] }, after, 100)
+    const page = view.grants({ phases: ['active'] }, after, 100)
     found.push(...page.items.filter((grant) => isVoidedBy(grant, incident)))
     after = page.next
   } while (after !== null)
