@@ -22,11 +22,10 @@ import { createSessions } from './http/session.ts'
 import { createStreamSlots } from './http/stream.ts'
 import type { Journal } from './journal.ts'
 import type { ServerKeys } from './keys.ts'
-import { createNet, nodeRandom } from './node-ports.ts'
 import { createNonces } from './nonce.ts'
 import { webhookSink } from './notify/webhook.ts'
 import { openLog, type RunningLog } from './open-log.ts'
-import type { Clock, Scheduler } from './ports.ts'
+import type { Clock, Net, Random, Scheduler } from './ports.ts'
 import { recordedSource } from './sources/recorded.ts'
 import type { Deps } from './usecases/deps.ts'
 import { createInForce } from './usecases/in-force.ts'
@@ -39,7 +38,10 @@ export type InstanceOptions = Readonly<{
   /** Of the roster's current log, as the operator's folder remembers it (ST-07). */
   origin: string
   clock: Clock
+  random: Random
   scheduler: Scheduler
+  /** Outgoing requests, with the private hosts that may be reached (WB-07). */
+  netTo: (allowed: ReadonlySet<string>) => Net
   log: Logger
   leaveSafeMode: Deps['leaveSafeMode']
 }>
@@ -93,22 +95,25 @@ function depsOf(options: InstanceOptions, ledger: RunningLog): Deps {
     view,
     crypto: nodeCrypto,
     clock,
-    random: nodeRandom,
+    random: options.random,
     issuer: keys.issuer,
-    nonces: createNonces(nodeRandom, keys.mac),
+    nonces: createNonces(options.random, keys.mac),
     inForce: createInForce(nodeCrypto),
     sources: [recordedSource('act', view), recordedSource('webhook', view)],
-    sink: sinkOf(config, keys, clock),
+    sink: sinkOf(options, clock),
     refusals: createRefusalTally(),
     leaveSafeMode: options.leaveSafeMode,
   }
 }
 
-function sinkOf(config: Config, keys: ServerKeys, clock: Deps['clock']): Deps['sink'] {
+function sinkOf(
+  { config, keys, netTo }: InstanceOptions,
+  clock: Deps['clock'],
+): Deps['sink'] {
   const { noticeUrl: url, noticePrivate } = config
   if (url === null) return null
   const { hostname } = new URL(url)
-  const net = createNet(new Set(noticePrivate ? [hostname.replace(/^\[|\]$/g, '')] : []))
+  const net = netTo(new Set(noticePrivate ? [hostname.replace(/^\[|\]$/g, '')] : []))
   return webhookSink({ url, secret: keys.noticeSecret, net, clock })
 }
 
@@ -121,7 +126,7 @@ function appOf(
   const { config, keys, scheduler, log } = options
   const { limits } = config
   const cap = (rate: typeof limits.session) => createRateCap(options.clock, rate)
-  const sessions = createSessions(nodeCrypto, nodeRandom, keys.mac)
+  const sessions = createSessions(nodeCrypto, options.random, keys.mac)
   const all = {
     ...deps,
     scheduler,

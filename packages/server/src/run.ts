@@ -8,7 +8,7 @@ import { keepIdentity, readIdentity } from './identity.ts'
 import { type Instance, openInstance } from './instance.ts'
 import { readKeys } from './keys.ts'
 import { startNextLog } from './next-log.ts'
-import { nodeClock, nodeScheduler } from './node-ports.ts'
+import { createNet, nodeClock, nodeRandom, nodeScheduler } from './node-ports.ts'
 import type { Deps } from './usecases/deps.ts'
 
 export type Running = Readonly<{
@@ -22,13 +22,19 @@ export type Running = Readonly<{
 /** Answers under way get this long when the server stops. */
 const graceMillis = 3000
 
+const nodePorts = {
+  clock: nodeClock,
+  random: nodeRandom,
+  scheduler: nodeScheduler,
+  netTo: createNet,
+}
+
 /** Starts the server over an initialised folder. Throws before it listens, or serves until `stop`. */
 export async function run(config: Config, log: Logger): Promise<Running> {
   const keys = readKeys(config.dir)
   const open = (): Promise<Instance> => {
     const { origin } = readIdentity(config.dir)
-    const ports = { clock: nodeClock, scheduler: nodeScheduler }
-    return openInstance({ config, keys, origin, ...ports, log, leaveSafeMode })
+    return openInstance({ config, keys, origin, ...nodePorts, log, leaveSafeMode })
   }
 
   /** The old log is closed for good and the next is opened in its place; nobody has to reconnect. */
