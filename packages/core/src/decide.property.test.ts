@@ -14,6 +14,7 @@ import {
   dee,
   digest,
   envelope,
+  goneReport,
   quorumOf,
   reportOf,
   review,
@@ -26,7 +27,7 @@ import {
 const two = quorumOf(2)
 const applied = reportOf({ kind: 'applied', sealedDigest: digest('jwe'), revealId: 'r1' })
 const ending = reportOf({ kind: 'ending', cause: 'deadline' })
-const absent = reportOf({ kind: 'absent', probes: [], alreadyAbsent: false })
+const absent = reportOf(goneReport)
 const active = after(
   askedFor(two),
   [1, approve(bob)],

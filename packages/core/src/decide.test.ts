@@ -17,6 +17,7 @@ import {
   dee,
   digest,
   envelope,
+  goneReport,
   quorumOf,
   reportOf,
   review,
@@ -30,7 +31,7 @@ import {
 
 const two = quorumOf(2)
 const applied = reportOf({ kind: 'applied', sealedDigest: digest('jwe'), revealId: 'r1' })
-const absent = reportOf({ kind: 'absent', probes: [], alreadyAbsent: false })
+const absent = reportOf(goneReport)
 
 const pending = after(askedFor(two), [1, approve(bob)])
 const approved = after(pending, [2, approve(cy)])

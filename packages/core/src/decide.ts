@@ -25,7 +25,7 @@ import type {
 import type { GrantEvent } from './grant-event.ts'
 import type { PrincipalId } from './id.ts'
 import type { EndCause } from './order.ts'
-import type { ReceiptDetail } from './receipt.ts'
+import { isShown, type ReceiptDetail } from './receipt.ts'
 import type { GrantRefusal } from './refusal.ts'
 import { ok, type Result, refuse } from './result.ts'
 import type { RouteTerms } from './ruling.ts'
@@ -256,6 +256,7 @@ function report(grant: Grant, command: Of<'report'>, now: Instant): Decided {
   const { target, enforcer, report, receipt, receiptDigest } = command
   const before = targetOf(grant, target)
   if (before === undefined || before.enforcer !== enforcer) return unknownTarget(grant)
+  if (!isShown(report)) return refuse({ code: 'target_not_absent', targets: [target] })
   const told: GrantEvent = {
     kind: 'reported',
     at: now,

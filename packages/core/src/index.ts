@@ -55,12 +55,14 @@ export {
   type PrincipalKey,
   type PrincipalKind,
 } from './principal.ts'
-export type {
-  EndingCause,
-  ProbeResult,
-  Receipt,
-  ReceiptDetail,
-  ReceiptKind,
+export {
+  type EndingCause,
+  isShown,
+  type ProbeResult,
+  type Receipt,
+  type ReceiptDetail,
+  type ReceiptKind,
+  showAbsence,
 } from './receipt.ts'
 export type { GrantRefusal } from './refusal.ts'
 export { ok, type Result, refuse } from './result.ts'

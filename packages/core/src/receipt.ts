@@ -5,6 +5,10 @@ import type { Instant } from './time.ts'
 /** One reading of the target, and what it showed. `probe` is a stable name, e.g. `pg_authid`. */
 export type ProbeResult = Readonly<{ probe: string; absent: boolean; at: Instant }>
 
+/** No probe at all shows nothing (EN-10). */
+export const showAbsence = (probes: readonly ProbeResult[]): boolean =>
+  probes.length > 0 && probes.every(({ absent }) => absent)
+
 export type ReceiptDetail = Readonly<
   | { kind: 'applied'; sealedDigest: Digest; revealId: string }
   | { kind: 'refused'; codes: readonly string[] }
@@ -45,3 +49,7 @@ export type Receipt = Readonly<{
 }>
 
 export type ReceiptKind = ReceiptDetail['kind']
+
+/** Whether the report shows what it claims: that access is gone, or that a secret opens nothing any more. */
+export const isShown = (report: ReceiptDetail): boolean =>
+  report.kind === 'absent' || report.kind === 'rotated' ? showAbsence(report.probes) : true

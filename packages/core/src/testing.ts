@@ -130,6 +130,13 @@ export const activate = (
   ...change,
 })
 
+/** One probe, and it shows nothing any more. */
+export const goneReport = {
+  kind: 'absent',
+  probes: [{ probe: 'login', absent: true, at: 0 as Instant }],
+  alreadyAbsent: false,
+} as const
+
 export const reportOf = (report: ReceiptDetail, target = 'pg'): GrantCommand => ({
   kind: 'report',
   target,

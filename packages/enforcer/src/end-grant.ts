@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { EndingCause, GrantId, ProbeResult } from '@halligan/core'
+import { type EndingCause, type GrantId, showAbsence } from '@halligan/core'
 import { askTarget } from './ask-target.ts'
 import { blobOf, report, type Subject } from './report.ts'
 import { connectorOf, type Place, type Site } from './site.ts'
@@ -59,10 +59,6 @@ export async function attemptEnd(site: Site, { grant, target }: Place): Promise<
   })
   return done
 }
-
-/** No probe at all shows nothing. */
-export const showAbsence = (probes: readonly ProbeResult[]): boolean =>
-  probes.length > 0 && probes.every(({ absent }) => absent)
 
 async function isAbsentNow(site: Site, { grant, target }: Place): Promise<boolean> {
   const connector = connectorOf(site, target)

@@ -212,7 +212,8 @@ export const applied: ReceiptDetail = {
   sealedDigest: digestOfBytes(nodeCrypto, utf8(jwe)),
   revealId: 'r-1',
 }
-export const absent: ReceiptDetail = { kind: 'absent', probes: [], alreadyAbsent: false }
+export const gone = [{ probe: 'pg_authid', absent: true, at: 0 as Instant }]
+export const absent: ReceiptDetail = { kind: 'absent', probes: gone, alreadyAbsent: false }
 
 export const phaseOf = ({ deps }: TestEstate, grant: GrantId) =>
   deps.view().grant(grant)?.phase

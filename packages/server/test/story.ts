@@ -166,7 +166,11 @@ export const applied = {
   sealedDigest: keyOf('jwe'),
   revealId: 'r1',
 } as const
-export const absent = { kind: 'absent', probes: [], alreadyAbsent: false } as const
+export const absent = {
+  kind: 'absent',
+  probes: [{ probe: 'pg_authid', absent: true, at: 0 as Instant }],
+  alreadyAbsent: false,
+} as const
 
 /** One emergency, from the request to the closed review. */
 export function wholeStory(grant: GrantId, at: Instant, seq = 0): GrantEvent[] {

@@ -1,3 +1,4 @@
+import type { Instant, ReceiptDetail } from '@halligan/core'
 import { payloadTypes, sealEnvelope } from '@halligan/ledger'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import {
@@ -16,6 +17,7 @@ import {
   applied,
   declareIncident,
   entriesOf,
+  gone,
   jwe,
   kindsOf,
   phaseOf,
@@ -120,6 +122,29 @@ describe('a receipt is refused, and enters nothing,', () => {
 })
 
 describe('what no grant explains is drift on the target’s own record', () => {
+  test.each<[string, ReceiptDetail]>([
+    ['no probe', { kind: 'absent', probes: [], alreadyAbsent: false }],
+    [
+      'a probe that still shows it',
+      {
+        kind: 'absent',
+        probes: [...gone, { probe: 'pg_stat_activity', absent: false, at: 0 as Instant }],
+        alreadyAbsent: false,
+      },
+    ],
+    ['a rotation that no endpoint refused', { kind: 'rotated', probes: [] }],
+  ])('EN-10 INV-9 an absence claimed on %s', async (_, claim) => {
+    must(await report(estate, asked.grant, applied))
+    must(await report(estate, asked.grant, claim))
+    expect(estate.deps.view().grant(asked.grant)).toMatchObject({
+      phase: 'active',
+      targets: [{ phase: 'applied', exposure: 'exposed' }],
+    })
+    expect(entriesOf(estate, 'target/payments-pg')).toMatchObject([
+      { kind: 'drift', what: `unexplained_${claim.kind}` },
+    ])
+  })
+
   test('a role that no order made', async () => {
     const text = blobOf('CREATE ROLE backdoor')
     const drifted = { kind: 'drifted', what: 'role', object: text.commitment } as const

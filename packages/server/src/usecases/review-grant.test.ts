@@ -19,6 +19,7 @@ import {
   applied,
   declareIncident,
   entriesOf,
+  gone,
   nextRoster,
   noticesOf,
   phaseOf,
@@ -110,7 +111,7 @@ describe('no verdict', () => {
   test('RV-05 RV-11 on evidence that is not all there is now', async () => {
     const asked = await settled()
     const seen = must(readReview(estate.deps, asked.grant)).evidenceDigest
-    must(await report(estate, asked.grant, { kind: 'rotated', probes: [] }))
+    must(await report(estate, asked.grant, { kind: 'rotated', probes: gone }))
     expect(await verdict('dee', asked, 'justified', seen)).toMatchObject({
       error: { code: 'new_evidence' },
     })
