@@ -13,7 +13,7 @@ import { type Checkpoint, openCheckpoint } from './checkpoint.ts'
 import { commit } from './commitment.ts'
 import type { Crypto } from './crypto.ts'
 import { digestOf } from './digest.ts'
-import { isOwnId } from './entry.ts'
+import { type Entry, isOwnId } from './entry.ts'
 import { isEnvelope } from './envelope.ts'
 import { leafHash, verifyInclusion } from './merkle.ts'
 import { parseVkey } from './note.ts'
@@ -175,6 +175,12 @@ function commitmentsOf({ entries }: CaseFile): readonly [Commitments, Commitment
     for (const commitment of commitmentsIn(entry.act ?? null)) demanded.add(commitment)
   }
   return [demanded, mentioned]
+}
+
+/** What a verdict on a grant of these entries is bound to: each of them, and every text they commit to. */
+export function evidenceDigest(crypto: Crypto, entries: readonly Entry[]): Digest {
+  const blobs = [...new Set(entries.flatMap(commitmentsIn))].sort()
+  return digestOf(crypto, { entries: entries.map(({ id }) => id), blobs })
 }
 
 /** Members that hold commitments are named for it, in entries and in the statements inside them. */

@@ -13,7 +13,13 @@ import {
 } from '@halligan/core'
 import { parseAct } from './act-shape.ts'
 import { canonicalText } from './canonical.ts'
-import { type Failures, failure, type OpenCase, whereIs } from './case-checks.ts'
+import {
+  evidenceDigest,
+  type Failures,
+  failure,
+  type OpenCase,
+  whereIs,
+} from './case-checks.ts'
 import { isEnvelope, payloadTypes, readEnvelope } from './envelope.ts'
 import { parseDecision } from './statement-shape.ts'
 
@@ -21,6 +27,7 @@ export function* rules(open: OpenCase): Failures {
   yield* activation(open)
   yield* attestations(open)
   yield* independence(open)
+  yield* evidence(open)
 }
 
 /** The entry confers no longer, and on no other conditions, than the decision does. */
@@ -52,23 +59,51 @@ function* attestations({ file }: OpenCase): Failures {
   }
 }
 
-/** INV-4: whoever closes the review neither asked nor approved, nor answers for who did. */
+/**
+ * INV-4: whoever closes the review neither asked nor approved, nor answers for who did; whoever attests did not ask;
+ * and both are people (INV-23).
+ */
 function* independence(open: OpenCase): Failures {
   const { file, chain, latest } = open
   const version = decisionOf(open)?.rosterVersion
   const roster = chain.rosters.find((one) => one.version === version) ?? latest
   const asked = termsOf(open)
   if (asked === null) return
-  const closure = closureOf(directoryOf(roster), asked.requester, asked.actsFor)
+  const closure: readonly Json[] = closureOf(
+    directoryOf(roster),
+    asked.requester,
+    asked.actsFor,
+  )
   const approvers = file.entries.flatMap(({ entry }) =>
     entry.kind === 'approval_given' ? [entry.by] : [],
   )
-  const involved = new Set<Json | undefined>([...closure, ...approvers])
-  for (const [i, item] of file.entries.entries())
-    if (item.entry.kind === 'closed' || item.entry.kind === 'superseded')
-      if (involved.has(item.entry.by))
-        yield failure(whereIs(i, item), 'reviewer_not_independent', `${item.entry.by}`)
+  const workloads: readonly Json[] = chain.rosters
+    .flatMap(({ people }) => people)
+    .filter(({ kind }) => kind !== 'human')
+    .map(({ person }) => person)
+  for (const [i, item] of file.entries.entries()) {
+    const { kind, by = null } = item.entry
+    const attests = kind === 'attestation_given'
+    if (!attests && !isVerdict(kind)) continue
+    const where = whereIs(i, item)
+    if (workloads.includes(by)) yield failure(where, 'not_human', `${by}`)
+    if (attests && closure.includes(by)) yield failure(where, 'own_request', `${by}`)
+    if (!attests && (closure.includes(by) || approvers.includes(by)))
+      yield failure(where, 'reviewer_not_independent', `${by}`)
+  }
 }
+
+/** A verdict is about all that came before it: nothing was kept from the reviewer (RV-05). */
+function* evidence({ crypto, file }: OpenCase): Failures {
+  for (const [i, item] of file.entries.entries()) {
+    if (!isVerdict(item.entry.kind)) continue
+    const before = file.entries.slice(0, i).map(({ entry }) => entry)
+    if (item.entry.evidenceDigest !== evidenceDigest(crypto, before))
+      yield failure(whereIs(i, item), 'other_evidence', 'not of the entries before it')
+  }
+}
+
+const isVerdict = (kind: string): boolean => kind === 'closed' || kind === 'superseded'
 
 /** Null where `acts` has already said that nobody validly asked. */
 function termsOf({ file }: OpenCase): Terms | null {

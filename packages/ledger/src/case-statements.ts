@@ -3,7 +3,14 @@
  *
  * @module
  */
-import type { Act, Envelope, Json, Roster, Verb } from '@halligan/core'
+import {
+  type Act,
+  type Envelope,
+  isShown,
+  type Json,
+  type Roster,
+  type Verb,
+} from '@halligan/core'
 import { base64 } from './base64.ts'
 import { canonicalText } from './canonical.ts'
 import { type Failures, failure, type OpenCase, whereIs } from './case-checks.ts'
@@ -144,6 +151,8 @@ export function* receipts(open: OpenCase): Failures {
       yield failure(where, 'other_grant', `${grant} of ${estate}`)
     const receiptDigest = payloadDigest(crypto, envelope)
     yield* differences(where, entry, { target, enforcer, report, receiptDigest })
+    if (!isShown(report))
+      yield failure(where, 'absence_not_shown', 'no probe, or one that still shows access')
   }
 }
 

@@ -7,10 +7,12 @@ import type {
   Facts,
   Guard,
   OpenOrder,
+  ReceiptDetail,
   Roster,
   Terms,
 } from '@halligan/core'
 import type { Signer } from './crypto.ts'
+import type { Entry } from './entry.ts'
 import type { Evidence, Situation, Trust } from './evidence.ts'
 import type { MemoryLog } from './testing-estate.ts'
 
@@ -26,6 +28,10 @@ export type Plot = Readonly<
     decision(good: Decision): Decision
     order(good: OpenOrder): OpenOrder
     beacon(good: Beacon): Beacon
+    report(good: ReceiptDetail): ReceiptDetail
+    reviewer: string
+    /** What the reviewer was shown of the entries so far. */
+    shown(all: readonly Entry[]): readonly Entry[]
     /** Who signs in the name of `name`. */
     signer(name: string): Signer
     /** How a statement is sealed, for wrong types and strange bytes. */

@@ -20,6 +20,7 @@ import {
   type Terms,
 } from '@halligan/core'
 import { quorumOf, facts as someFacts } from '@halligan/core/testing'
+import { evidenceDigest } from './case-checks.ts'
 import { buildCaseFile, type CaseBlob, type CaseFile } from './case-file.ts'
 import { digestOf } from './digest.ts'
 import { payloadDigest, payloadTypes, sealEnvelope } from './envelope.ts'
@@ -40,7 +41,6 @@ import {
   signRoster,
   target,
 } from './testing-estate.ts'
-
 import type { Plot, Story } from './testing-plot.ts'
 
 export const bundle = { 'estate.yaml': 'estate: example\n' }
@@ -318,7 +318,8 @@ export class Teller {
     return this.#seal('beacon', this.#plot.beacon?.(good) ?? good, 'issuer')
   }
 
-  #report(seconds: number, detail: ReceiptDetail): void {
+  #report(seconds: number, good: ReceiptDetail): void {
+    const detail = this.#plot.report?.(good) ?? good
     const last = this.#receipts.at(-1)
     const receipt: Receipt = {
       type: 'halligan/receipt/v1',
@@ -346,14 +347,16 @@ export class Teller {
   }
 
   #review(): void {
+    const by = this.#plot.reviewer ?? 'dee'
+    const all = this.#log.entries.filter(({ subject }) => subject === this.#subject())
     const body = {
       finding: 'justified',
-      evidenceDigest: digestIn(this.#log.size),
+      evidenceDigest: evidenceDigest(nodeCrypto, this.#plot.shown?.(all) ?? all),
       followUps: [],
       noteCommitment: note.commitment,
     } as const
-    const act = this.#sign(same, actOf('review', 'dee', body, this.#about()))
-    this.#write('closed', 300, this.#subject(), 'dee', { by: 'dee', ...body, act })
+    const act = this.#sign(same, actOf('review', by, body, this.#about()))
+    this.#write('closed', 300, this.#subject(), by, { by, ...body, act })
   }
 
   #sign<A extends Act>(bend: (good: A) => Act, good: A): Envelope {

@@ -6,12 +6,17 @@ import type { EntryDraft } from './entry.ts'
 import { payloadDigest } from './envelope.ts'
 import { nodeCrypto as crypto } from './node.ts'
 import {
+  actOf,
   genesis,
   grant,
   MemoryLog,
   nextRoster,
+  note,
   pubOf,
+  signAct,
   signerOf,
+  start,
+  target,
   tellDeniedStory,
   tellStory,
   tellWholeStory,
@@ -234,6 +239,48 @@ describe('a case file fails and says where', () => {
       )
     expect(codesOf(unsigned('returned'))).toContain('missing_act')
     expect(codesOf(unsigned('all_refused'))).not.toContain('missing_act')
+  })
+
+  test.each([
+    ['no probe', []],
+    [
+      'a probe that shows access',
+      [
+        { probe: 'pg_authid', absent: true, at: start },
+        { probe: 'pg_stat_activity', absent: false, at: start },
+      ],
+    ],
+  ])('EN-10 an enforcer that claims absence on %s', (_, probes) => {
+    const told = tellWholeStory({
+      report: (good) => (good.kind === 'absent' ? { ...good, probes } : good),
+    })
+    expect(codesOf(told)).toEqual(['absence_not_shown'])
+  })
+
+  test('RV-05 a reviewer from whom the log kept an entry', () => {
+    const told = tellWholeStory({
+      shown: (all) => all.filter(({ kind }) => kind !== 'exposed'),
+    })
+    expect(codesOf(told)).toEqual(['other_evidence'])
+  })
+
+  test('INV-23 RV-01 a review by a workload, which is also its owner’s', () => {
+    expect(codesOf(tellWholeStory({ reviewer: 'robo' }))).toEqual([
+      'not_human',
+      'reviewer_not_independent',
+    ])
+  })
+
+  test('INV-4 RV-01 a requester who attests that access is gone', () => {
+    const act = signAct(
+      actOf('attest', 'ada', { target, noteCommitment: note.commitment }, { grant }),
+    )
+    const forged = relogged((draft) =>
+      draft.kind === 'exposed'
+        ? { ...draft, kind: 'attestation_given', by: 'ada', act }
+        : draft,
+    )
+    expect(codesOf(forged)).toContain('own_request')
   })
 
   test('a log that claims an attestation which nobody gave', () => {
