@@ -87,7 +87,7 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
 }
 
 function depsOf(options: InstanceOptions, ledger: RunningLog): Deps {
-  const { config, keys } = options
+  const { keys } = options
   const view = () => ledger.store.view()
   const clock = { now: () => ledger.clock.now() }
   return {
