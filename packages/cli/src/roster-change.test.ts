@@ -33,6 +33,7 @@ const roster: Roster = {
   ],
 }
 const nothing: Change = {
+  replace: {},
   proposals: [],
   accept: [],
   dropKeys: [],
@@ -85,4 +86,12 @@ test('leaving SAFE MODE closes the log where it was signed and goes on under the
     { ...roster.logs[0], toSize: 25, toRoot: 'cm9vdA==' },
     { origin: `${origin}/e2`, vkey: vkeyOf(nodeCrypto, `${origin}/e2`, key), fromSize: 25 },
   ])
+})
+
+test('trustees, threshold and groups are replaced whole, and the chain goes on', () => {
+  const replace = { threshold: 2, approverGroups: { leads: [bob] } }
+  expect(next({ replace })).toEqual({
+    ok: true,
+    value: { ...roster, ...replace, version: 4, prevDigest },
+  })
 })

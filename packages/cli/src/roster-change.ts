@@ -26,7 +26,18 @@ export type Proposal = Readonly<{
   pub: string
 }>
 
+/** What a file may replace whole; the rest of a roster follows from the version before. */
+export const replaceable = [
+  'trustees',
+  'threshold',
+  'issuers',
+  'people',
+  'approverGroups',
+  'enforcers',
+] as const
+
 export type Change = Readonly<{
+  replace: Partial<Pick<Roster, (typeof replaceable)[number]>>
   proposals: readonly Proposal[]
   accept: readonly PrincipalId[]
   dropKeys: readonly KeyId[]
@@ -37,13 +48,14 @@ export type Change = Readonly<{
   closeLogAt: Head | null
 }>
 
-/** The version after `roster`. A key that is dropped also stops being a trustee's. */
+/** The version after `before`. A key that is dropped also stops being a trustee's. */
 export function nextRoster(
-  roster: Roster,
+  before: Roster,
   prevDigest: Digest,
   change: Change,
 ): Result<Roster, CliRefusal> {
   const { accept, proposals, dropKeys } = change
+  const roster = { ...before, ...change.replace }
   const stranger = accept.find((id) => !proposals.some(({ person }) => person === id))
   if (stranger !== undefined)
     return usage(
@@ -54,7 +66,7 @@ export function nextRoster(
   const accepted = proposals.filter(({ person }) => accept.includes(person))
   const people = accepted
     .reduce(
-      (before, proposal) => withKey(before, proposal, change.approvesFrom),
+      (known, proposal) => withKey(known, proposal, change.approvesFrom),
       roster.people,
     )
     .map((each) => ({
@@ -66,7 +78,7 @@ export function nextRoster(
   const replaced = change.enforcers.map(({ id }) => id)
   return ok({
     ...roster,
-    version: roster.version + 1,
+    version: before.version + 1,
     prevDigest,
     people,
     logs,

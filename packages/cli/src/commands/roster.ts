@@ -12,6 +12,7 @@ import {
   addSignature,
   isEnvelope,
   openCheckpoint,
+  parseStrict,
   payloadTypes,
   readRoster,
   rosterDigest,
@@ -30,7 +31,7 @@ import { parseLife } from '../life.ts'
 import type { Machine } from '../machine.ts'
 import { passphrase } from '../passphrase.ts'
 import { type CliRefusal, failed, keyRefusal, usage } from '../refusal.ts'
-import { type Change, nextRoster, type Proposal } from '../roster-change.ts'
+import { type Change, nextRoster, type Proposal, replaceable } from '../roster-change.ts'
 
 type Proposing = Readonly<{
   out: string
@@ -39,6 +40,7 @@ type Proposing = Readonly<{
   enforcer?: readonly string[]
   coolDown: string
   closeLog?: string
+  set?: string
 }> &
   Common
 
@@ -57,6 +59,10 @@ export const rosterCommand = (run: Run): Command =>
         .option('--accept <principal...>', 'take in the keys that these proposed')
         .option('--drop-key <keyid...>', 'take out these keys')
         .option('--enforcer <file...>', 'put in an enforcer, from its public file')
+        .option(
+          '--set <file>',
+          'replace trustees, threshold, issuers, people, approverGroups or enforcers by those of this JSON file',
+        )
         .option('--close-log <file>', 'leave SAFE MODE: close the log at this checkpoint')
         .option('--cool-down <time>', 'before a new key may approve', '24h')
         .action(act<Proposing>(run, (options) => propose(run.machine, options))),
@@ -102,7 +108,10 @@ async function propose(machine: Machine, options: Proposing): Promise<Outcome> {
   if (!proposed.ok) return proposed
   const closeLogAt = await closingCheckpoint(options.closeLog, rosters.value.latest)
   if (!closeLogAt.ok) return closeLogAt
+  const replace = options.set === undefined ? ok({}) : await readReplacement(options.set)
+  if (!replace.ok) return replace
   const change: Change = {
+    replace: replace.value,
     closeLogAt: closeLogAt.value,
     proposals: proposed.value.proposals as readonly Proposal[],
     accept: (options.accept ?? []) as readonly PrincipalId[],
@@ -112,8 +121,10 @@ async function propose(machine: Machine, options: Proposing): Promise<Outcome> {
   }
   const next = nextRoster(rosters.value.latest, rosters.value.digest, change)
   if (!next.ok) return next
-  const roster = next.value as unknown as Json
-  await writeRoster(options.out, sealEnvelope(payloadTypes.roster, roster))
+  const envelope = sealEnvelope(payloadTypes.roster, next.value as unknown as Json)
+  const sound = readRoster(nodeCrypto, envelope)
+  if (!sound.ok) return malformed(sound.error.reason)
+  await writeRoster(options.out, envelope)
   return shown(
     { file: options.out, version: next.value.version },
     rosterText(next.value),
@@ -130,6 +141,21 @@ async function closingCheckpoint(
   const opened = openCheckpoint(nodeCrypto, await readFile(file, 'utf8'), logs)
   return opened.ok ? opened : failed('bad_checkpoint', visible(opened.error.reason))
 }
+
+async function readReplacement(
+  file: string,
+): Promise<Result<Change['replace'], CliRefusal>> {
+  const parsed = parseStrict(await readFile(file))
+  if (!parsed.ok) return malformed(`${file}: ${parsed.error.reason}`)
+  const members = Object.keys(parsed.value ?? {})
+  const stranger = members.find((name) => !replaceable.some((known) => known === name))
+  return stranger === undefined
+    ? ok(parsed.value as Change['replace'])
+    : malformed(`${file}: ${visible(stranger)} is not one of ${replaceable.join(', ')}`)
+}
+
+const malformed = (reason: string) =>
+  usage('malformed_roster', reason, 'halligan roster show --json')
 
 const readPublicFile = async (path: string) => JSON.parse(await readFile(path, 'utf8'))
 
