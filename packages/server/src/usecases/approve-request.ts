@@ -12,7 +12,8 @@ export const approveRequest = (deps: Deps, input: ActInput) =>
     command: (tx, { act, by, key, envelope }, grant, { now }) => {
       if (act.termsDigest !== grant.termsDigest)
         return refuse({ code: 'other_terms', current: grant.termsDigest })
-      const until = recentAuthors(tx, now).get(act.by)
+      const { directory } = deps.inForce.roster(tx)
+      const until = recentAuthors(tx, directory, now).get(act.by)
       if (until !== undefined) return refuse({ code: 'recent_policy_author', until })
       const policy = deps.inForce.policy(tx)
       if (!policy.ok) return policy

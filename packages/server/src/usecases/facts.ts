@@ -66,6 +66,8 @@ export function factsFor(
   if (now - reading.asOf > factsMaxAgeSeconds * 1000)
     return refuse({ code: 'facts_stale', asOf: reading.asOf })
   const monthAgo = secondsAfter(now, -days(30))
+  const authors = recentAuthors(view, inForce.directory, now)
+  const counted = closureOf(inForce.directory, ask.requester, ask.actsFor)
   return ok({
     asOf: reading.asOf,
     requester: requesterFacts(scene, ask.requester),
@@ -75,15 +77,18 @@ export function factsFor(
     incident: incidentFacts(reading, system.id),
     time: localTime(system.zone, reading.asOf),
     stepUp,
-    reviews: view.reviewsOf(ask.requester),
+    reviews: reviewsOfAll(view, counted),
     uses: {
       ofEntitlementIn30Days: view.uses({ entitlement: ask.entitlement }, monthAgo),
-      byPersonIn30Days: view.uses({ person: ask.requester }, monthAgo),
+      byPersonIn30Days: counted.reduce(
+        (sum, person) => sum + view.uses({ person }, monthAgo),
+        0,
+      ),
     },
     activeOrPending: held(scene, ask, system.id),
     ownerKnown: system.owners.some((owner) => canAct(inForce, owner)),
     approversEligible: eligibleApprovers(scene, ask).length,
-    recentPolicyAuthor: recentAuthors(view, now).has(ask.requester),
+    recentPolicyAuthor: counted.some((person) => authors.has(person)),
   })
 }
 
@@ -113,6 +118,15 @@ function incidentFacts(
     severity: incident.severity,
     ageSeconds: Math.max(0, Math.floor((asOf - incident.openedAt) / 1000)),
     affectsSystem: incident.systems.includes(system),
+  }
+}
+
+/** Of everybody who counts as the requester: an account of one's own is no way round one's own reviews. */
+function reviewsOfAll(view: View, people: readonly PrincipalId[]): Facts['reviews'] {
+  const each = people.map((person) => view.reviewsOf(person))
+  return {
+    open: each.reduce((sum, { open }) => sum + open, 0),
+    overdue: each.reduce((sum, { overdue }) => sum + overdue, 0),
   }
 }
 
@@ -147,7 +161,7 @@ const standingGrants = (view: View, requester: PrincipalId) =>
 export function eligibleApprovers(scene: Scene, ask: FactsAsk): readonly PrincipalId[] {
   const { bundle, inForce, view, now } = scene
   const closure = closureOf(inForce.directory, ask.requester, ask.actsFor)
-  const authors = recentAuthors(view, now)
+  const authors = recentAuthors(view, inForce.directory, now)
   return approversOf(bundle.estate, ask.entitlement).filter(
     (person) =>
       !closure.includes(person) &&

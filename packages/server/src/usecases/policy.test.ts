@@ -6,6 +6,7 @@ import {
   must,
   type Name,
   openEstate,
+  person,
   sign,
   type TestEstate,
 } from '../../test/estate-kit.ts'
@@ -158,6 +159,12 @@ describe('PO-05 an old bundle put forward again', () => {
   })
 })
 
+const applyPolicyOf = async (by: Name, files: typeof exampleFiles) => {
+  must(await propose(by, files))
+  must(await assent('cy', files))
+  must(await assent('dee', files))
+}
+
 describe('PO-07 who changed the policy gains nothing by it for a day', () => {
   const adaLeads = edited(
     'estate.yaml',
@@ -194,6 +201,20 @@ describe('PO-07 who changed the policy gains nothing by it for a day', () => {
     estate.time.pass(24 * 3600_000)
     await declareIncident(estate, 'inc-2')
     await request(estate, { incident: 'inc-2' })
+  })
+
+  test('INV-4 not through an agent of theirs, nor through one that acts for them', async () => {
+    await estate.close()
+    await open(adaLeads)
+    await applyPolicyOf('ada', without(adaLeads, 'tests/acts.yaml', 'tests/repair.yaml'))
+    const byRobo = await signRequest(estate, { by: 'robo', lifeSeconds: 60 })
+    expect(await requestAccess(estate.deps, byRobo.input)).toMatchObject({
+      error: { code: 'recent_policy_author' },
+    })
+    const forAda = await signRequest(estate, { by: 'bob', actsFor: [person('ada')] })
+    expect(await requestAccess(estate.deps, forAda.input)).toMatchObject({
+      error: { code: 'recent_policy_author' },
+    })
   })
 
   test('not as approver', async () => {

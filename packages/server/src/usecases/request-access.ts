@@ -45,7 +45,12 @@ function request(
   if (act.grant !== terms.grant || terms.requester !== act.by)
     return refuse({ code: 'not_requester' })
   if (tx.grant(terms.grant) !== null) return refuse({ code: 'grant_exists' })
-  const until = recentAuthors(tx, moment.now).get(act.by)
+  const { directory } = deps.inForce.roster(tx)
+  const closure = closureOf(directory, act.by, terms.actsFor)
+  const authors = recentAuthors(tx, directory, moment.now)
+  const until = closure
+    .map((person) => authors.get(person))
+    .find((end) => end !== undefined)
   if (until !== undefined) return refuse({ code: 'recent_policy_author', until })
   const judged = judgeAccess(deps, tx, askingOf(terms), reading, moment)
   if (!judged.ok) return judged
@@ -55,8 +60,7 @@ function request(
       code: 'other_terms',
       current: digestOf(deps.crypto, judged.value.terms),
     })
-  const { ruling, inForce } = judged.value
-  const closure = closureOf(inForce.directory, act.by, terms.actsFor)
+  const { ruling } = judged.value
   const decided = decideRequest(
     { kind: 'request', terms, termsDigest, closure, ruling, act: envelope },
     moment.now,

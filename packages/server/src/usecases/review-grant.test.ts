@@ -157,6 +157,16 @@ test('RV-07 an overdue review closes the ordinary way, leaves minutes alone, and
   ).toEqual(['bob', 'cy', 'dee'])
 })
 
+test('RV-07 INV-4 an overdue review closes the ordinary way to the agents of its subject as well', async () => {
+  await settled()
+  await request(estate, { by: 'robo', lifeSeconds: 60 })
+  estate.time.pass(25 * 3600_000)
+  await workOff(estate)
+  await declareIncident(estate, 'inc-2', 1)
+  const ask = { by: 'robo', incident: 'inc-2', lifeSeconds: 60 } as const
+  await expect(request(estate, ask)).rejects.toThrow('review-overdue')
+})
+
 test('RV-08 a changed mind is a second verdict beside the first', async () => {
   const asked = await settled()
   must(await verdict('dee', asked))

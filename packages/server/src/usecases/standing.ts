@@ -56,7 +56,7 @@ export function approversNow(
   now: Instant,
 ): readonly Standing[] {
   const inForce = deps.inForce.roster(view)
-  const authors = recentAuthors(view, now)
+  const authors = recentAuthors(view, inForce.directory, now)
   return approvals.flatMap(({ act }) => {
     const found = signerOf(inForce, act)
     if (found === undefined || authors.has(found.by.person)) return []
