@@ -67,6 +67,26 @@ test('a key is taken in only for whom it was asked, and cools down first', () =>
   ])
 })
 
+test('T3 of two keys proposed in one name, only the one that was compared is taken in', () => {
+  const proposal = { person: bob, kind: 'human', owner: null } as const
+  const proposals = [
+    { ...proposal, keyId: 'ed25519:8', pub: 'THIEF' },
+    { ...proposal, keyId: 'ed25519:9', pub: 'NN' },
+  ]
+  expect(next({ proposals, accept: [bob] })).toMatchObject({
+    ok: false,
+    error: { code: 'which_key' },
+  })
+  const proposed = next({ proposals, accept: ['bob=ed25519:9'] })
+  expect(proposed.ok && proposed.value.people[0]?.keys.map(({ pub }) => pub)).toEqual([
+    'AA',
+    'NN',
+  ])
+  expect(next({ proposals, accept: ['bob=ed25519:7'] })).toMatchObject({
+    error: { code: 'no_proposal' },
+  })
+})
+
 test('nobody is taken in without a proposal', () => {
   expect(next({ accept: [bob] })).toMatchObject({
     ok: false,

@@ -39,7 +39,8 @@ export const replaceable = [
 export type Change = Readonly<{
   replace: Partial<Pick<Roster, (typeof replaceable)[number]>>
   proposals: readonly Proposal[]
-  accept: readonly PrincipalId[]
+  /** A principal, or `PRINCIPAL=KEYID` where that one proposed several keys. */
+  accept: readonly string[]
   dropKeys: readonly KeyId[]
   enforcers: readonly RosterEnforcer[]
   /** When the accepted keys may begin to approve. */
@@ -56,14 +57,12 @@ export function nextRoster(
 ): Result<Roster, CliRefusal> {
   const { accept, proposals, dropKeys } = change
   const roster = { ...before, ...change.replace }
-  const stranger = accept.find((id) => !proposals.some(({ person }) => person === id))
-  if (stranger !== undefined)
-    return usage(
-      'no_proposal',
-      `${stranger} proposed no key`,
-      `halligan invite ${stranger}`,
-    )
-  const accepted = proposals.filter(({ person }) => accept.includes(person))
+  const accepted: Proposal[] = []
+  for (const wanted of accept) {
+    const one = proposalFor(proposals, wanted)
+    if (!one.ok) return one
+    accepted.push(one.value)
+  }
   const people = accepted
     .reduce(
       (known, proposal) => withKey(known, proposal, change.approvesFrom),
@@ -88,6 +87,30 @@ export function nextRoster(
       ...change.enforcers,
     ],
   })
+}
+
+/**
+ * The one key that is meant. Whoever stole an invitation's code proposed a key in its holder's name too, and a name
+ * alone would take in both.
+ */
+function proposalFor(
+  proposals: readonly Proposal[],
+  wanted: string,
+): Result<Proposal, CliRefusal> {
+  const [id = '', key] = wanted.split('=')
+  const found = proposals.filter(
+    ({ person, keyId }) => person === id && (key === undefined || keyId === key),
+  )
+  const [first] = found
+  if (first === undefined)
+    return usage('no_proposal', `${wanted} proposed no key`, `halligan invite ${id}`)
+  if (found.every(({ keyId }) => keyId === first.keyId)) return ok(first)
+  const keys = [...new Set(found.map(({ keyId }) => `${id}=${keyId}`))]
+  return usage(
+    'which_key',
+    `${id} proposed several keys: ${keys.join(', ')}`,
+    `compare with ${id}, then --accept ${id}=KEYID`,
+  )
 }
 
 /** The same key under the next origin; indexes go on where the old log is cut. */

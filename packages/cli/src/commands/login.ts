@@ -137,7 +137,7 @@ async function propose(
   return shown(
     { principal: id, keyId },
     keyId,
-    `Your key is proposed. It counts once a roster holds it.\nNext, a trustee, having compared ${keyId} with you: halligan roster propose --accept ${id} --out roster.json`,
+    `Your key is proposed. It counts once a roster holds it.\nNext, a trustee, having compared ${keyId} with you: halligan roster propose --accept ${id}=${keyId} --out roster.json`,
   )
 }
 

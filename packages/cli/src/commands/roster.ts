@@ -4,7 +4,6 @@ import {
   type Instant,
   type Json,
   ok,
-  type PrincipalId,
   type Result,
   type Roster,
 } from '@halligan/core'
@@ -56,7 +55,10 @@ export const rosterCommand = (run: Run): Command =>
       new Command('propose')
         .description('write the next version, for trustees to sign')
         .requiredOption('--out <file>', 'where to write it')
-        .option('--accept <principal...>', 'take in the keys that these proposed')
+        .option(
+          '--accept <principal...>',
+          'take in the key that this one proposed; PRINCIPAL=KEYID if several',
+        )
         .option('--drop-key <keyid...>', 'take out these keys')
         .option('--enforcer <file...>', 'put in an enforcer, from its public file')
         .option(
@@ -114,7 +116,7 @@ async function propose(machine: Machine, options: Proposing): Promise<Outcome> {
     replace: replace.value,
     closeLogAt: closeLogAt.value,
     proposals: proposed.value.proposals as readonly Proposal[],
-    accept: (options.accept ?? []) as readonly PrincipalId[],
+    accept: options.accept ?? [],
     dropKeys: options.dropKey ?? [],
     enforcers: await Promise.all((options.enforcer ?? []).map(readPublicFile)),
     approvesFrom: (machine.now() + coolDownSeconds * 1000) as Instant,
