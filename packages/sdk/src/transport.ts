@@ -52,7 +52,7 @@ export function createTransport(server: string, fetch: Fetch): Transport {
     async bytes(id, input) {
       const response = await send(id, input)
       if (!response.ok) return response
-      return response.value.arrayBuffer().then((buffer) => ok(new Uint8Array(buffer)), lost)
+      return wholeBody(response.value)
     },
     async stream(id, input) {
       const response = await send(id, input)
@@ -95,8 +95,36 @@ const reasonOf = (error: unknown): string => {
   return error.cause instanceof Error ? error.cause.message : error.message
 }
 
-const wholeText = (response: Response): Promise<Result<string, ClientRefusal>> =>
-  response.text().then(ok, lost)
+/** After decompression. Far above what an honest server says: two hundred openings are 6 MiB. */
+const answerLimit = 32 * 1024 * 1024
+
+/** Read no further than the limit: a server that lies must not take its enforcers' memory, and their ending with it. */
+async function wholeBody(response: Response): Promise<Result<Uint8Array, ClientRefusal>> {
+  const chunks: Uint8Array[] = []
+  let length = 0
+  try {
+    for await (const chunk of response.body ?? []) {
+      length += chunk.length
+      if (length > answerLimit)
+        return deceived('malformed_answer', `the answer is over ${answerLimit} bytes`)
+      chunks.push(chunk)
+    }
+  } catch (error) {
+    return lost(error)
+  }
+  const whole = new Uint8Array(length)
+  let at = 0
+  for (const chunk of chunks) {
+    whole.set(chunk, at)
+    at += chunk.length
+  }
+  return ok(whole)
+}
+
+async function wholeText(response: Response): Promise<Result<string, ClientRefusal>> {
+  const body = await wholeBody(response)
+  return body.ok ? ok(new TextDecoder().decode(body.value)) : body
+}
 
 function parseAnswer<Id extends RouteId>(
   route: Routes[Id],
