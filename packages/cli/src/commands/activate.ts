@@ -2,8 +2,8 @@ import { Command } from 'commander'
 import { act, type Common, type Outcome, type Run, shown } from '../command.ts'
 import { type Desk, namedGrant, openDesk, signOnGrant } from '../desk.ts'
 import { fromNow } from '../display/duration.ts'
-import { newSealKey, publicPart } from '../seal-key.ts'
-import { keepSealKey } from '../seal-key-file.ts'
+import { publicPart } from '../seal-key.ts'
+import { heldSealKey } from '../seal-key-file.ts'
 
 export const activateCommand = (run: Run): Command =>
   new Command('activate')
@@ -25,8 +25,7 @@ async function activate(
   const read = await namedGrant(desk, id)
   if (!read.ok) return read
   const grant = read.value.grant.id
-  const key = await newSealKey()
-  await keepSealKey(desk, grant, key)
+  const key = await heldSealKey(desk, grant)
   const body = { sealTo: publicPart(key) }
   const accepted = await signOnGrant(desk, read.value, { verb: 'activate', body }, options)
   if (!accepted.ok) return accepted

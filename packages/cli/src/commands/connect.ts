@@ -1,4 +1,4 @@
-import { type GrantId, ok, type Result } from '@halligan/core'
+import { type Grant, type GrantId, isIn, ok, type Result } from '@halligan/core'
 import type { ReadGrant } from '@halligan/sdk'
 import { Command } from 'commander'
 import { act, type Common, type Outcome, type Run, shown } from '../command.ts'
@@ -43,11 +43,12 @@ async function connect(
 ): Promise<Outcome> {
   const read = await namedGrant(desk, id)
   if (!read.ok) return read
+  const { grant } = read.value
+  if (!isIn(grant, 'active')) return notOpen(grant)
   const target = chosenTarget(read.value, options.target)
   if (!target.ok) return target
   const credential = await awaitCredential(desk, read.value, target.value, options)
   if (!credential.ok) return credential
-  const { grant } = read.value
   if ('notAfter' in grant)
     desk.machine.terminal.say(
       `Access to ${visible(target.value)} ends ${fromNow(grant.notAfter, desk.machine.now())}.`,
@@ -57,6 +58,14 @@ async function connect(
   if (!login.ok) return login
   return use(desk, grant.id, target.value, login.value, rest, options)
 }
+
+/** Nothing to wait for: no enforcer seals anything for a grant that confers no access. */
+const notOpen = ({ phase }: Grant): Outcome =>
+  failed(
+    'not_open',
+    `this grant confers no access: it is ${phase}`,
+    'halligan status GRANT',
+  )
 
 async function use(
   { home }: Desk,
