@@ -1,4 +1,4 @@
-import { ok, type Result } from '@halligan/core'
+import { ok, parseGrantId, type Result } from '@halligan/core'
 import type { Command } from 'commander'
 import { refusalText } from './display/refusal.ts'
 import { type ExitCode, exitCode } from './exit-code.ts'
@@ -44,12 +44,19 @@ export const act =
     const command = given.at(-1) as Command
     const options = command.optsWithGlobals<Options & Common>()
     const outcome = await work(options, command.args)
-    finish(print(machine, outcome, options.json === true))
+    const grant = command.args.find((arg) => parseGrantId(arg).ok) ?? 'GRANT'
+    finish(print(machine, outcome, options.json === true, grant))
   }
 
-function print({ terminal }: Machine, outcome: Outcome, json: boolean): ExitCode {
+/** `grant` is the one that the command line names: what to type next must not need retyping. */
+function print(
+  { terminal }: Machine,
+  outcome: Outcome,
+  json: boolean,
+  grant: string,
+): ExitCode {
   if (!outcome.ok) {
-    terminal.say(refusalText(outcome.error))
+    terminal.say(refusalText(outcome.error, grant))
     if (json) terminal.data(JSON.stringify({ refused: outcome.error }))
     return exitCodeOf(outcome.error)
   }

@@ -14,9 +14,14 @@ export async function passphrase(
   purpose: 'open' | 'choose' = 'open',
 ): Promise<Result<string, CliRefusal>> {
   const file = env.HALLIGAN_PASSPHRASE_FILE
-  if (file !== undefined) {
-    const [line = ''] = (await readFile(file, 'utf8')).split('\n')
-    return ok(line)
+  if (file !== undefined && file !== '') {
+    const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== undefined) return null
+      throw error
+    })
+    return text === null
+      ? usage('no_passphrase', `${file} cannot be read`, 'see HALLIGAN_PASSPHRASE_FILE')
+      : ok(text.split('\n')[0] ?? '')
   }
   if (env.HALLIGAN_PASSPHRASE !== undefined) return ok(env.HALLIGAN_PASSPHRASE)
   if (!terminal.interactive)

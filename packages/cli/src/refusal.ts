@@ -43,7 +43,11 @@ export function keyRefusal(refusal: KeyFileRefusal): LocalRefusal {
     case 'key_file_open_to_others':
       return local(code, `${path} can be read by others`, `chmod 600 ${path}`)
     case 'wrong_passphrase':
-      return local(code, `the passphrase does not open ${path}`, '')
+      return local(
+        code,
+        `the passphrase does not open ${path}`,
+        'try again; see HALLIGAN_PASSPHRASE_FILE and HALLIGAN_PASSPHRASE',
+      )
   }
 }
 

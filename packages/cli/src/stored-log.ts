@@ -47,7 +47,11 @@ export function verifyStoredLog(
     }
   } catch (error) {
     if (!(error instanceof Error && 'code' in error)) throw error
-    return failed('unreadable_log', `${file}: ${error.message}`)
+    return failed(
+      'unreadable_log',
+      `${file}: ${error.message}`,
+      'copy the folder, or stop its control plane first',
+    )
   }
 }
 

@@ -2,6 +2,7 @@ import type { Ruling } from '@halligan/core'
 import { Command } from 'commander'
 import { act, type Common, type Run, shown } from '../command.ts'
 import { openDesk } from '../desk.ts'
+import { counted } from '../display/counted.ts'
 import { duration } from '../display/duration.ts'
 import { table } from '../display/table.ts'
 import { visible } from '../display/visible.ts'
@@ -38,7 +39,7 @@ export const checkCommand = (run: Run): Command =>
           answer.value,
           table(['ENTITLEMENT', 'ROUTE', 'NOW', 'PRICE, OR WHAT WOULD OPEN IT'], rows),
           entitlements.some(({ ruling }) => ruling.open.length > 0)
-            ? 'Next: halligan request ENTITLEMENT --incident ID --reason TEXT'
+            ? `Next: halligan request ENTITLEMENT --incident ${incident ?? 'ID'} --reason TEXT`
             : 'Nothing is open now.',
         )
       }),
@@ -61,4 +62,4 @@ function routeRows({ open, closed }: Ruling): readonly (readonly string[])[] {
 }
 
 const approvals = (count: number): string =>
-  count === 0 ? 'no approval' : `${count} approval${count === 1 ? '' : 's'}`
+  count === 0 ? 'no approval' : counted(count, 'approval')

@@ -1,10 +1,12 @@
-import { Command } from 'commander'
+import { isSlug } from '@halligan/core'
+import { Command, Option } from 'commander'
 import { act, type Common, type Outcome, type Run, shown } from '../command.ts'
 import { newText, openDesk, sign } from '../desk.ts'
 import { fromNow } from '../display/duration.ts'
 import { table } from '../display/table.ts'
 import { visible } from '../display/visible.ts'
 import type { Machine } from '../machine.ts'
+import { usage } from '../refusal.ts'
 
 type Opening = Readonly<{ severity: string; system: readonly string[]; title: string }> &
   Common
@@ -21,7 +23,11 @@ export const incidentCommand = (run: Run): Command =>
       new Command('open')
         .description('declare an incident; an id that begins with drill- marks a rehearsal')
         .argument('<id>', 'e.g. inc-2041')
-        .requiredOption('--severity <n>', '1 is the worst, 5 the mildest')
+        .addOption(
+          new Option('--severity <n>', '1 is the worst, 5 the mildest')
+            .choices(['1', '2', '3', '4', '5'])
+            .makeOptionMandatory(),
+        )
         .requiredOption('--system <system...>', 'what it affects')
         .requiredOption('--title <text>', 'what is wrong')
         .action(
@@ -58,6 +64,12 @@ async function openIncident(
   incident = '',
   options: Opening,
 ): Promise<Outcome> {
+  if (!isSlug(incident))
+    return usage(
+      'malformed_incident',
+      `${incident} is not an incident id`,
+      'lower-case ASCII, like inc-42',
+    )
   const desk = await openDesk(machine)
   if (!desk.ok) return desk
   const prepared = await desk.value.client.prepare({ verb: 'open_incident' })

@@ -160,7 +160,14 @@ async function rotate(machine: Machine, home: Home, options: Options): Promise<O
   if (!invited.ok) return invited
   const { seed, signer } = generateSigner()
   await writeKeyFile(home.nextKeyFile, seed, desk.value.passphrase)
-  return propose(machine, joined.server, code, { id: joined.principal, signer })
+  const proposed = await propose(machine, joined.server, code, {
+    id: joined.principal,
+    signer,
+  })
+  const old = `The old key, ${joined.keyId}, works until a roster drops it: --drop-key, once the new one has cooled down.`
+  return proposed.ok
+    ? ok({ ...proposed.value, words: `${proposed.value.words}\n${old}` })
+    : proposed
 }
 
 type Made = Readonly<{ id: PrincipalId; signer: Signer }>

@@ -96,7 +96,8 @@ export const revokeCommand = (run: Run): Command =>
     run,
     'revoke',
     'end an active grant now',
-    (grant) => `Revoked; access is being ended. Next: halligan watch ${grant}`,
+    (grant) =>
+      `Revoked; access is being ended. Next: halligan watch ${grant} --until absent`,
   )
     .option('--note <text>', 'why; @FILE reads a file')
     .option(...offline)
@@ -106,7 +107,8 @@ export const returnCommand = (run: Run): Command =>
     run,
     'return',
     'give back your own access early',
-    (grant) => `Returned; access is being ended. Next: halligan watch ${grant}`,
+    (grant) =>
+      `Returned; access is being ended. Next: halligan watch ${grant} --until absent`,
   ).option(...offline)
 
 const offline = [

@@ -12,6 +12,7 @@ import { readBundleFolder } from '@halligan/policy/node'
 import { Command } from 'commander'
 import { act, type Common, type Outcome, type Run, shown } from '../command.ts'
 import { openDesk, sign } from '../desk.ts'
+import { counted } from '../display/counted.ts'
 import { fromNow } from '../display/duration.ts'
 import { table } from '../display/table.ts'
 import { visible } from '../display/visible.ts'
@@ -55,11 +56,13 @@ export const policyCommand = (run: Run): Command =>
         .action(act<Common>(run, () => changes(run.machine))),
     )
 
+type OnFolder = Readonly<{ folder: string }> & Common
+
 const onFolder = (
   run: Run,
   name: string,
   description: string,
-  work: (machine: Machine, files: BundleFiles, options: Common) => Promise<Outcome>,
+  work: (machine: Machine, files: BundleFiles, options: OnFolder) => Promise<Outcome>,
 ): Command =>
   new Command(name)
     .description(description)
@@ -69,7 +72,7 @@ const onFolder = (
         const files = readFolder(folder)
         return files === null
           ? usage('no_bundle', `${folder} cannot be read whole`, 'name a bundle folder')
-          : work(run.machine, files, options)
+          : work(run.machine, files, { ...options, folder })
       }),
     )
 
@@ -82,7 +85,11 @@ function readFolder(folder: string): BundleFiles | null {
   }
 }
 
-async function check(_: Machine, files: BundleFiles): Promise<Outcome> {
+async function check(
+  _: Machine,
+  files: BundleFiles,
+  { folder }: OnFolder,
+): Promise<Outcome> {
   const checked = checkBundle(nodeCrypto, files)
   if (!checked.ok) return problems(checked.error)
   const { digest, estate, trials } = checked.value
@@ -90,7 +97,7 @@ async function check(_: Machine, files: BundleFiles): Promise<Outcome> {
   return shown(
     { digest, problems: [] },
     digest,
-    `Sound: ${Object.keys(estate.entitlements).length} entitlements, ${cases} tests hold. Next: halligan policy apply FOLDER`,
+    `Sound: ${counted(Object.keys(estate.entitlements).length, 'entitlement')}, ${counted(cases, 'test')} passed. Next: halligan policy apply ${folder}`,
   )
 }
 
@@ -110,7 +117,7 @@ async function test(_: Machine, files: BundleFiles): Promise<Outcome> {
     value: {
       json: { results },
       text: table(['', 'FILE', 'TEST', ''], rows),
-      words: `${results.length} tests, ${failed} failed.`,
+      words: `${counted(results.length, 'test')}, ${failed} failed.`,
       code: failed === 0 ? exitCode.ok : exitCode.refused,
     },
   }
@@ -123,7 +130,7 @@ const problems = (found: readonly BundleProblem[]): Outcome => ({
     text: found
       .map(({ file, line, reason }) => `${visible(file)}:${line}: ${visible(reason)}`)
       .join('\n'),
-    words: `${found.length} problems. Nothing was applied.`,
+    words: `${counted(found.length, 'problem')}. Nothing was applied.`,
     code: exitCode.refused,
   },
 })

@@ -1,7 +1,7 @@
 import type { Finding, FollowUp, Instant, PrincipalId } from '@halligan/core'
-import { digestOf } from '@halligan/ledger'
+import { canonicalText, digestOf } from '@halligan/ledger'
 import { nodeCrypto } from '@halligan/ledger/node'
-import { deceived, type Text } from '@halligan/sdk'
+import { deceived, type ReadGrant, type Text } from '@halligan/sdk'
 import { Command, Option } from 'commander'
 import { act, type Common, type Outcome, type Run, shown } from '../command.ts'
 import {
@@ -12,11 +12,13 @@ import {
   signOnGrant,
   textOption,
 } from '../desk.ts'
+import { counted } from '../display/counted.ts'
 import { fromNow } from '../display/duration.ts'
-import { list, table } from '../display/table.ts'
+import type { Rows } from '../display/statement.ts'
+import { table } from '../display/table.ts'
 import { visible } from '../display/visible.ts'
 import { usage } from '../refusal.ts'
-import { grantText } from './status.ts'
+import { describe, grantText } from './status.ts'
 
 export const reviewCommand = (run: Run): Command =>
   new Command('review')
@@ -61,25 +63,34 @@ const showCommand = (run: Run): Command =>
         if (!evidence.ok) return evidence
         const { read, answer } = evidence.value
         const { uses30, uses90, undelivered, evidenceDigest } = answer
-        const use = list([
+        const use: Rows = [
           ['uses', `${uses30} in 30 days, ${uses90} in 90 days, of this entitlement`],
-          ['undelivered', `${undelivered.length} notices`],
+          ['undelivered', counted(undelivered.length, 'notice')],
           ['evidence', evidenceDigest],
-        ])
+        ]
         return shown(
           answer,
-          `${grantText(read, run.machine.now())}\n${use}\n${textsOf([...read.texts])}`,
+          `${grantText(read, run.machine.now(), use)}\n\n${textsOf(read)}`,
           `Next: halligan review close ${read.grant.id} --finding justified --note TEXT`,
         )
       }),
     )
 
-const textsOf = (texts: readonly (readonly [string, string | null])[]): string =>
-  texts
-    .map(([commitment, text]) =>
-      text === null ? `  erased  ${visible(commitment)}` : `  text    "${visible(text)}"`,
-    )
-    .join('\n')
+/** Every text, after the entry that commits to it: notes, reasons, and what enforcers found. */
+const textsOf = ({ texts, entries }: ReadGrant): string =>
+  table(
+    ['ENTRY', 'WHAT', 'SAYS'],
+    [...texts].flatMap(([commitment, text]) =>
+      entries
+        .filter(({ entry }) => canonicalText(entry).includes(commitment))
+        .slice(0, 1)
+        .map(({ index, entry }) => [
+          String(index),
+          visible(describe(entry)),
+          text === null ? `erased; ${visible(commitment)}` : `"${visible(text)}"`,
+        ]),
+    ),
+  )
 
 type Closing = Readonly<{ finding: Finding; note: string; followUp?: readonly string[] }>
 

@@ -4,7 +4,7 @@ import { Command } from 'commander'
 import { act, type Common, type Outcome, type Run, shown } from '../command.ts'
 import { type Desk, namedGrant, openDesk } from '../desk.ts'
 import { clockTime, fromNow } from '../display/duration.ts'
-import { termsText } from '../display/statement.ts'
+import { type Rows, termsRows } from '../display/statement.ts'
 import { list, table } from '../display/table.ts'
 import { visible } from '../display/visible.ts'
 
@@ -85,7 +85,12 @@ async function grantStatus(desk: Desk, id: string): Promise<Outcome> {
   return shown({ grant, entries, notices }, text, nextStep(grant))
 }
 
-export function grantText({ grant, texts }: ReadGrant, now: number): string {
+/** `more` goes below, in the same columns. */
+export function grantText(
+  { grant, texts }: ReadGrant,
+  now: number,
+  more: Rows = [],
+): string {
   const rows: [string, string][] = [
     ['phase', [grant.phase, countdown(grant, now)].filter(Boolean).join(', ')],
     ['terms', grant.termsDigest],
@@ -96,12 +101,12 @@ export function grantText({ grant, texts }: ReadGrant, now: number): string {
   if ('targets' in grant)
     for (const { target, phase, overdue, attested, exposure } of grant.targets)
       rows.push([
-        'target',
+        'state',
         [target, phase, overdue && 'OVERDUE', attested && 'attested by two', exposure]
           .filter(Boolean)
           .join(', '),
       ])
-  return `${list(rows)}\n${termsText(grant.terms, texts)}`
+  return list([...rows, ...termsRows(grant.terms, texts), ...more])
 }
 
 const historyOf = ({ entries }: ReadGrant): string =>
@@ -124,7 +129,7 @@ export function describe(entry: Readonly<Record<string, unknown>>): string {
     cause,
     finding,
   ]
-  return [kind, ...about.filter((part) => typeof part === 'string')].join(' ')
+  return [...new Set([kind, ...about.filter((part) => typeof part === 'string')])].join(' ')
 }
 
 function nextStep({ id, phase }: Grant): string {

@@ -81,7 +81,7 @@ function tell(
     if (json === true) terminal.data(JSON.stringify({ index, entry }))
     else
       terminal.data(
-        `${clockTime(entry.at)}  ${visible(describe(entry))}  ${visible(entry.actor)}`,
+        `${clockTime(entry.at)}  ${visible(describe(entry)).padEnd(30)}  ${visible(entry.actor)}`,
       )
   if (entries.length > told && json !== true)
     terminal.say(

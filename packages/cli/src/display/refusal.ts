@@ -7,10 +7,10 @@ import { visible } from './visible.ts'
  * What went wrong and what to type next. For a code that this version knows, the words are its own: text from the server
  * is shown as data, never as advice (WB-19).
  */
-export function refusalText(refusal: CliRefusal): string {
+export function refusalText(refusal: CliRefusal, grant = 'GRANT'): string {
   switch (refusal.kind) {
     case 'refused':
-      return refusedText(refusal)
+      return refusedText(refusal, grant)
     case 'deceived':
       return lines(
         `NOT TRUSTED (${refusal.code}): ${visible(refusal.detail)}`,
@@ -27,20 +27,25 @@ export function refusalText(refusal: CliRefusal): string {
     case 'cancelled':
       return lines(
         `${refusal.kind === 'cancelled' ? 'Stopped' : 'Not done'} (${refusal.code}): ${visible(refusal.detail)}`,
-        refusal.next === '' ? '' : `Next: ${refusal.next}`,
+        refusal.next === '' ? '' : `Next: ${naming(grant, refusal.next)}`,
       )
   }
 }
 
-function refusedText(refusal: Extract<CliRefusal, { kind: 'refused' }>): string {
+function refusedText(
+  refusal: Extract<CliRefusal, { kind: 'refused' }>,
+  grant: string,
+): string {
   const { code } = refusal
   const { title, next } = isRefusalCode(code) ? refusals[code] : serverWords(refusal)
   return lines(
     `Refused (${visible(code)}): ${title}.`,
     ...factsOf(refusal.problem),
-    `Next: ${next}`,
+    `Next: ${naming(grant, next)}`,
   )
 }
+
+const naming = (grant: string, next: string) => next.replaceAll(/\bGRANT\b/g, grant)
 
 const serverWords = ({ title, next }: Readonly<{ title: string; next: string }>) => ({
   title: visible(title),
@@ -59,8 +64,16 @@ function factsOf(problem: Json): readonly string[] {
 
 function factLines(name: string, value: Json): readonly string[] {
   if (name === 'closed' && Array.isArray(value)) return value.flatMap(closedLines)
-  const text = typeof value === 'string' ? value : JSON.stringify(value)
+  if (name === 'issues' && Array.isArray(value)) return value.map(issueLine)
+  const plain = Array.isArray(value) && value.every((each) => typeof each === 'string')
+  const text =
+    typeof value === 'string' ? value : plain ? value.join('; ') : JSON.stringify(value)
   return [`  ${name}: ${visible(text)}`]
+}
+
+function issueLine(issue: Json): string {
+  const { path, reason } = issue as Readonly<Record<string, Json>>
+  return `  ${visible(String(path))}: ${visible(String(reason))}`
 }
 
 function closedLines(closed: Json): readonly string[] {

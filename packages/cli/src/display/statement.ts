@@ -19,13 +19,8 @@ export function statementText(act: Act, terms: Terms | null, texts: Texts): stri
     `You are about to sign: ${visibleName(shown.verb)}`,
     list(actRows(shown, texts)),
   ]
-  if (terms !== null) parts.push('of these terms', termsText(terms, texts))
+  if (terms !== null) parts.push('of these terms', list(termsRows(terms, texts)))
   return parts.join('\n')
-}
-
-/** Every field of the terms. */
-export function termsText(terms: Terms, texts: Texts): string {
-  return list(termsRows(reread(terms), texts))
 }
 
 /** Through the canonical bytes and back: what is shown is what is signed. */
@@ -35,7 +30,7 @@ function reread<T>(value: T): T {
   return parsed.value as T
 }
 
-type Rows = readonly (readonly [string, string])[]
+export type Rows = readonly (readonly [string, string])[]
 
 function actRows(act: Act, texts: Texts): Rows {
   return [
@@ -53,15 +48,26 @@ function actRows(act: Act, texts: Texts): Rows {
 function bodyRows(act: Act, texts: Texts): Rows {
   return Object.entries(act.body as Readonly<Record<string, Json>>)
     .filter(([name]) => name !== 'terms')
-    .map(([name, value]) => [visible(name), bodyValue(value, texts)] as const)
+    .map(([name, value]) => [bodyLabel(name, value, texts), bodyValue(value, texts)])
 }
 
+/** A text that opens its commitment is named for what it is, e.g. `note`. */
+const bodyLabel = (name: string, value: Json, texts: Texts): string =>
+  visible(
+    typeof value === 'string' && texts.has(value) ? name.replace(/Commitment$/, '') : name,
+  )
+
 function bodyValue(value: Json, texts: Texts): string {
+  if (value === null || (Array.isArray(value) && value.length === 0)) return 'none'
+  if (Array.isArray(value) && value.every((each) => typeof each === 'string'))
+    return value.map(visibleName).join(', ')
   if (typeof value !== 'string') return visible(JSON.stringify(value))
   return texts.has(value) ? quoted(value as Digest, texts) : visible(value)
 }
 
-function termsRows(terms: Terms, texts: Texts): Rows {
+/** Every field of the terms. */
+export function termsRows(given: Terms, texts: Texts): Rows {
+  const terms = reread(given)
   const { route, lifeSeconds } = terms
   const groups = route.groups.map(visibleName).join(' or ')
   return [
