@@ -39,6 +39,14 @@ const aborted = (signal: AbortSignal): Promise<void> =>
     if (signal.aborted) resolve()
   })
 
+const actAs = (folder: string): string => {
+  const lines = names.map((name) => [`  . ${folder}/${name}/env`, name] as const)
+  const width = Math.max(...lines.map(([line]) => line.length))
+  return lines
+    .map(([line, name]) => `${line.padEnd(width)}  # ${name}: ${people[name]}`)
+    .join('\n')
+}
+
 const screen = ({ folder, url, rosterDigest }: ExampleEstate, seconds: string): string =>
   `
 Halligan's example estate runs (${seconds} s). Ctrl-C stops it.
@@ -48,13 +56,13 @@ Halligan's example estate runs (${seconds} s). Ctrl-C stops it.
   enforcer       enf-payments, in front of a real PostgreSQL with a payments database
   data           ${folder}
 
-Act as somebody: in another terminal, in this directory,
-${names.map((name) => `  . ${folder}/${name}/env    # ${name}: ${people[name]}`).join('\n')}
+Act as somebody: in another terminal,
+${actAs(folder)}
 (The passphrase lies beside each key, because this is an example.)
 
 One emergency, from the first word to the last:
   . ${folder}/ada/env
-  npx halligan incident open inc-1 --severity 2 --system payments-db --title "settlement is stuck"
-  npx halligan check --incident inc-1
-  npx halligan request payments-db-repair --incident inc-1 --reason "batch 29 is stuck" --life 5m
+  halligan incident open inc-1 --severity 2 --system payments-db --title "settlement is stuck"
+  halligan check --incident inc-1
+  halligan request payments-db-repair --incident inc-1 --reason "batch 29 is stuck" --life 5m
 Each command prints the next one.`.trimStart()

@@ -99,7 +99,13 @@ async function isNewFolder(folder: string): Promise<boolean> {
     if (error.code === 'ENOENT') return []
     throw error
   })
-  if (found.includes('estate.json')) return false
+  if (found.includes('estate.json')) {
+    if (await listens(join(folder, 'enforcer', 'enforcer.sock')))
+      throw new Error(
+        `the estate in ${folder} runs already; use it, or stop that one first`,
+      )
+    return false
+  }
   if (found.length > 0)
     throw new Error(`${folder} holds something else; name another --dir`)
   return true

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { Finished, Programs } from './programs.ts'
 
 /** Who is in the example estate, and what for. */
@@ -53,10 +54,12 @@ export class Person {
     const passphrase = randomBytes(18).toString('base64url')
     await writeFile(this.passphraseFile, `${passphrase}\n`, { mode: 0o600 })
     const { name, publicFile } = this
-    const env = { HALLIGAN_HOME: this.home, HALLIGAN_PASSPHRASE_FILE: this.passphraseFile }
-    const lines = Object.entries(env).map(
-      ([variable, path]) => `export ${variable}=${quoted(path)}\n`,
-    )
+    const lines = [
+      `export HALLIGAN_HOME=${quoted(this.home)}\n`,
+      `export HALLIGAN_PASSPHRASE_FILE=${quoted(this.passphraseFile)}\n`,
+      // Every command prints the next one as `halligan …`, to be pasted as it is.
+      ...(commandFolder === null ? [] : [onPath(commandFolder)]),
+    ]
     await writeFile(join(this.home, 'env'), lines.join(''), { mode: 0o600 })
     mustHold(await this.run('login', '--principal', name, '--new-key', publicFile))
   }
@@ -66,6 +69,14 @@ export class Person {
     return String(pub)
   }
 }
+
+/** Where npm put `halligan`, when this is a clone. */
+const binFolder = fileURLToPath(new URL('../../../../node_modules/.bin', import.meta.url))
+const commandFolder = existsSync(join(binFolder, 'halligan')) ? binFolder : null
+
+/** Once, however often the file is read. */
+const onPath = (folder: string): string =>
+  `case ":$PATH:" in *${quoted(`:${folder}:`)}*) ;; *) export PATH=${quoted(folder)}:"$PATH" ;; esac\n`
 
 /** One word of a POSIX shell, whatever the path holds. */
 const quoted = (path: string): string => `'${path.replaceAll("'", "'\\''")}'`
