@@ -130,7 +130,7 @@ const ofActs = {
   malformed_act: text(
     422,
     'The act does not fit its verb',
-    'Build the act as `docs/PROTOCOL.md` section 2 says.',
+    'Correct the field that `reason` names, then sign again.',
   ),
   wrong_verb: text(
     422,
