@@ -13,7 +13,7 @@ export function localTime(zone: string, at: Instant): Facts['time'] {
   }
 }
 
-/** To make one costs more than a whole ruling; there are as many as the world has zones. */
+/** Slow to make, and at most as many as the world has zones. */
 const clocks = new Map<string, Intl.DateTimeFormat>()
 
 function clockIn(zone: string): Intl.DateTimeFormat {
