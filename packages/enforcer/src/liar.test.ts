@@ -1,11 +1,12 @@
 import type { SyncAnswer } from '@halligan/contract'
-import type { Instant, OpenOrder, PrincipalId } from '@halligan/core'
+import type { GrantId, Instant, OpenOrder, PrincipalId } from '@halligan/core'
 import { digestOf, payloadTypes, sealEnvelope } from '@halligan/ledger'
 import { generateSigner, nodeCrypto } from '@halligan/ledger/node'
 import { describe, expect, test } from 'vitest'
 import { beaconOf, type Forgery, sealKeyNamed } from '../test/estate.ts'
 import { grantNamed } from '../test/host.ts'
 import { codes, pass, sync, told, type World, world } from '../test/world.ts'
+import { mostUnopened } from './sync.ts'
 
 const ada = grantNamed('a')
 const admin = ['role:payments_admin']
@@ -282,6 +283,29 @@ describe('a server modified to lie, with the real issuer and log keys, gets noth
     expect(told(it)).toEqual(['refused'])
     expect(it.host.target.effects).toEqual([])
   })
+})
+
+test('INV-25 EN-14 a flood of ends for grants that never were does not bury those that are', async () => {
+  const it = await world()
+  it.estate.grant(ada)
+  await sync(it)
+  expect(told(it)).toEqual(['applied'])
+  const letters = 'abcdefghijklmnopqrstuvwxyz'
+  const never = Array.from({ length: 300 }, (_, i) => {
+    const [one, other] = [letters[i % 26] ?? '', letters[Math.floor(i / 26)] ?? '']
+    return `g-${one}${other}${'b'.repeat(24)}` as GrantId
+  })
+  it.host.target.down = true
+  it.estate.ends.push(...[...never, ada].map((grant) => ({ order: it.estate.end(grant) })))
+  await sync(it)
+  await sync(it)
+  const waiting = it.site.books.unfinished()
+  expect(waiting).toHaveLength(mostUnopened + 1)
+  expect(waiting.map(({ grant }) => grant)).toContain(ada)
+  it.host.target.down = false
+  for (let more = 0; more < 6; more++) await pass(it, 16_000)
+  expect(it.site.books.unfinished()).toEqual([])
+  expect(told(it).filter((kind) => kind === 'absent')).toHaveLength(never.length + 1)
 })
 
 const note = ({ estate }: World) =>

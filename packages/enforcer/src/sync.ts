@@ -6,7 +6,7 @@
  * @module
  */
 import type { SyncAnswer } from '@halligan/contract'
-import type { Digest, Envelope, GrantId, Result, Roster } from '@halligan/core'
+import type { Digest, EndOrder, Envelope, GrantId, Result, Roster } from '@halligan/core'
 import { ok } from '@halligan/core'
 import {
   base64url,
@@ -25,7 +25,7 @@ import { type Admitted, admit, memberOf } from './open-grant.ts'
 import type { Unanswered } from './ports.ts'
 import { type AdmittedReseal, admitReseal } from './reseal-grant.ts'
 import type { Site } from './site.ts'
-import { holdIn } from './state.ts'
+import { type Hold, holdIn } from './state.ts'
 
 /** What an answer left to be done in the lanes. Ends are written down already. */
 export type Told = Readonly<{
@@ -121,20 +121,37 @@ const pinnedIn = (site: Site, rosters: Heard['trustBefore']['rosters']): Digest 
 function obeyEnds(site: Site, { answer }: Heard): void {
   const roster = pinnedRoster(site)
   if (roster === null) return
-  for (const { order } of answer.ends) obeyEnd(site, roster, order)
+  const { books } = site
+  let room = mostUnopened - books.unfinished().filter(isUnopened).length
+  for (const { order: envelope } of answer.ends) {
+    const order = signedEnd(site, roster, envelope)
+    if (order === null) continue
+    const unopened = holdIn(books.hold(order.grant, order.target), 'none', 'refused')
+    if (unopened && room <= 0) continue
+    const orderDigest = payloadDigest(site.crypto, envelope)
+    const begun = beginEnd(site, order, 'order', { orderDigest, orderIndex: null })
+    if (begun && unopened) room -= 1
+  }
 }
 
-function obeyEnd(site: Site, roster: Roster, envelope: Envelope): void {
+/**
+ * Ends of what was never opened here keep the door shut, and are a probe each. More than these wait until some are done:
+ * the server says them again, and one that lies cannot bury what really has to end (INV-25).
+ */
+export const mostUnopened = 64
+
+const isUnopened = (hold: Hold): boolean => holdIn(hold, 'ending') && hold.opened === null
+
+/** The end in `envelope`, if an issuer signed it, for a target of this enforcer. */
+function signedEnd(site: Site, roster: Roster, envelope: Envelope): EndOrder | null {
   const keys = roster.issuers.map(({ keyId, key }) => ({ keyId, pub: key }))
   const signed = verifyEnvelope(site.crypto, payloadTypes.order, envelope, keys)
   const order = signed.ok ? parseOrder(signed.value.value) : signed
   if (!order.ok || order.value.op !== 'end' || order.value.estate !== site.estate) {
     site.log({ level: 'alarm', what: 'unsigned_end' })
-    return
+    return null
   }
-  if (!site.connectors.has(order.value.target)) return
-  const orderDigest = payloadDigest(site.crypto, envelope)
-  beginEnd(site, order.value, 'order', { orderDigest, orderIndex: null })
+  return site.connectors.has(order.value.target) ? order.value : null
 }
 
 /** What the answer does not mention although it is applied here: reported as drift, and nothing else. */
