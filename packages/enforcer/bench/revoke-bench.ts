@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { GrantId } from '@halligan/core'
 import type { Connector } from '../src/connectors/port.ts'
+import { grantOf } from '../src/connectors/postgres-role.ts'
 import { startDueLoop, usualPace } from '../src/due.ts'
 import { openPostgresLab, type PostgresLab } from '../test/postgres-lab.ts'
 import { accepted, postgresSite } from '../test/postgres-site.ts'
@@ -53,15 +54,10 @@ export async function benchRevoke({
 }
 
 async function measure(lab: PostgresLab, dir: string, grants: number, overMillis: number) {
-  const attemptedAt = new Map<GrantId, number>()
   const absentAt = new Map<GrantId, number>()
   const connector = lab.connector()
   await connector.open()
-  const { site, credentials } = postgresSite(
-    dir,
-    lab.target,
-    noting(connector, attemptedAt, absentAt),
-  )
+  const { site, credentials } = postgresSite(dir, lab.target, noting(connector, absentAt))
   const before = await connector.snapshot(lab.target)
   const loop = startDueLoop(site, usualPace, (error) => {
     throw error
@@ -89,7 +85,7 @@ async function measure(lab: PostgresLab, dir: string, grants: number, overMillis
   site.books.close()
   const since = (at: ReadonlyMap<GrantId, number>) =>
     ids.map((grant) => (at.get(grant) ?? Number.NaN) - (due.get(grant) ?? Number.NaN))
-  return { attempts: since(attemptedAt), absences: since(absentAt) }
+  return { attempts: since(await attemptsIn(lab)), absences: since(absentAt) }
 }
 
 /** PostgreSQL has 50 connections here: as many grantees as it seats are inside, as the granted role. */
@@ -106,24 +102,38 @@ const sessionsIn = (
     }),
   )
 
-/** The attempt is when the target is first asked to end; absence is when all probes after that have shown it. */
-const noting = (
-  connector: Connector,
-  attemptedAt: Map<GrantId, number>,
-  absentAt: Map<GrantId, number>,
-): Connector => ({
-  ...connector,
-  end: (grant, target) => {
-    if (!attemptedAt.has(grant)) attemptedAt.set(grant, Date.now())
-    return connector.end(grant, target)
-  },
-  probeAbsent: async (grant, target) => {
-    const probes = await connector.probeAbsent(grant, target)
-    const isGone = attemptedAt.has(grant) && probes.every(({ absent }) => absent)
-    if (isGone && !absentAt.has(grant)) absentAt.set(grant, Date.now())
-    return probes
-  },
-})
+/** When probes after an ending have all shown absence. */
+const noting = (connector: Connector, absentAt: Map<GrantId, number>): Connector => {
+  const asked = new Set<GrantId>()
+  return {
+    ...connector,
+    end: (grant, target) => {
+      asked.add(grant)
+      return connector.end(grant, target)
+    },
+    probeAbsent: async (grant, target) => {
+      const probes = await connector.probeAbsent(grant, target)
+      const isGone = asked.has(grant) && probes.every(({ absent }) => absent)
+      if (isGone && !absentAt.has(grant)) absentAt.set(grant, Date.now())
+      return probes
+    },
+  }
+}
+
+/** When the target itself was first told to lock each login out, by its own log of statements. */
+async function attemptsIn(lab: PostgresLab): Promise<ReadonlyMap<GrantId, number>> {
+  const attemptedAt = new Map<GrantId, number>()
+  for (const line of (await lab.log()).split('\n')) {
+    const [, at, statement] =
+      /^([-0-9]+ [0-9:.]+) UTC .*?statement: (alter .*)$/.exec(line) ?? []
+    for (const [, role = ''] of statement?.matchAll(/"(\w+)" nologin/g) ?? []) {
+      const grant = grantOf(role)
+      if (grant !== null && !attemptedAt.has(grant))
+        attemptedAt.set(grant, Date.parse(`${at}Z`))
+    }
+  }
+  return attemptedAt
+}
 
 const grantNumber = (n: number): GrantId => {
   const digit = (value: number) => 'abcdefghijklmnopqrstuvwxyz234567'.charAt(value % 32)

@@ -8,7 +8,7 @@ import type { Instant } from '@halligan/core'
 import { attemptApply } from './apply-grant.ts'
 import { type Clocks, millisLeft, mustEnd } from './deadline.ts'
 import { type Attempt, attemptEnd, beginEnd, cleanUp } from './end-grant.ts'
-import { createLane, type Lane } from './lane.ts'
+import { createLane, type Lane, type LaneWidth } from './lane.ts'
 import type { Place, Site } from './site.ts'
 import { type Hold, holdIn, mayStand } from './state.ts'
 
@@ -59,7 +59,7 @@ export function startDueLoop(
     onBroken(error)
   }
   const lane = (target: string): Lane => {
-    const known = lanes.get(target) ?? createLane(pace.laneWidth, broken, look)
+    const known = lanes.get(target) ?? createLane(widthAt(site, target, pace), broken, look)
     lanes.set(target, known)
     return known
   }
@@ -119,6 +119,11 @@ export function startDueLoop(
       cancel?.()
     },
   }
+}
+
+function widthAt(site: Site, target: string, { laneWidth }: Pace): LaneWidth {
+  const endsAtOnce = site.connectors.get(target)?.endsAtOnce ?? laneWidth
+  return { shared: laneWidth, urgent: Math.max(laneWidth, endsAtOnce) }
 }
 
 type Work = Readonly<{

@@ -9,12 +9,12 @@ export type Lane = Readonly<{
 
 type Job = Readonly<{ key: string; run: () => Promise<void> }>
 
-/**
- * `width` jobs of different keys run at once. `onBroken` hears of a job that threw: a broken promise. `afterEach` hears of
- * every end, when its key is free again.
- */
+/** How many jobs of different keys run at once. Endings may be given more room than what they share with the rest. */
+export type LaneWidth = Readonly<{ shared: number; urgent: number }>
+
+/** `onBroken` hears of a job that threw: a broken promise. `afterEach` hears of every end, when its key is free again. */
 export function createLane(
-  width: number,
+  { shared, urgent: urgentWidth }: LaneWidth,
   onBroken: (error: unknown) => void,
   afterEach: () => void,
 ): Lane {
@@ -30,8 +30,10 @@ export function createLane(
     waiters = []
   }
   const drain = () => {
-    while (running < width) {
-      const job = urgent.shift() ?? patient.shift()
+    for (;;) {
+      const job =
+        (running < urgentWidth ? urgent.shift() : undefined) ??
+        (running < shared ? patient.shift() : undefined)
       if (job === undefined) return settle()
       running++
       void job

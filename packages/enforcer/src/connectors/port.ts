@@ -29,6 +29,11 @@ export type Difference = Readonly<{ what: string; object: string }>
  * when the target cannot be reached; the enforcer then counts the effect as UNKNOWN and tries again.
  */
 export interface Connector {
+  /**
+   * How many grants may be between `end` and `probeAbsent` at once, for a connector that shares the work of those that
+   * are ended together. Each still gets its own answer. Without it, what the enforcer does of anything at once.
+   */
+  readonly endsAtOnce?: number
   /** Takes the target for this enforcer alone, or throws `TargetTaken`. Held until `close`. */
   open(): Promise<void>
   close(): Promise<void>

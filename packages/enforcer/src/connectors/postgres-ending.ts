@@ -77,8 +77,11 @@ export async function oidOf(db: pg.Client, role: string): Promise<number | null>
 }
 
 /** Its own password is the one thing of a role that a grantee can change, so that it is taken away as well. */
+export const lockingOut = (role: string): string =>
+  `alter role ${quoted(role)} nologin connection limit 0 password null`
+
 async function lockOut(db: pg.Client, role: string): Promise<void> {
-  await db.query(`alter role ${quoted(role)} nologin connection limit 0 password null`)
+  await db.query(lockingOut(role))
 }
 
 /**
@@ -111,21 +114,21 @@ async function whileForcing(
 }
 
 /**
- * SQL: the row of `pg_stat_activity` is a session of the role with oid `$1` and name `$2`. `usesysid` is who logged
+ * SQL: the row of `pg_stat_activity` is a session of the role with this oid and name. `usesysid` is who logged
  * in, whatever it became by SET ROLE since (EN-01). Sessions outlive a role that was dropped by hand, and then
  * nothing says whose they were: every session of a role that is no more counts (C-05). So does a transaction of our
  * own that is still applying this very grant: its commit may be on its way, and would come after the end (INV-11).
  */
-export const isSessionOf = (row: string): string =>
-  `(${row}.usesysid = $1::oid
-    or (${row}.usename = session_user and ${row}.application_name = $2)
+export const isSessionOf = (row: string, oid: string, name: string): string =>
+  `(${row}.usesysid = ${oid}
+    or (${row}.usename = session_user and ${row}.application_name = ${name})
     or (${row}.usesysid <> 0 and not exists (select from pg_roles known where known.oid = ${row}.usesysid)))`
 
 /** Answers how many sessions it found. */
 async function terminateSessions(session: Session, login: Login): Promise<number> {
   const { rowCount } = await asSignaller(session, () =>
     session.db.query(
-      `select pg_terminate_backend(a.pid) from pg_stat_activity a where ${isSessionOf('a')}`,
+      `select pg_terminate_backend(a.pid) from pg_stat_activity a where ${isSessionOf('a', '$1::oid', '$2')}`,
       [login.oid, login.role],
     ),
   )
@@ -152,13 +155,13 @@ async function removeMemberships(
   { db, serverVersion }: Session,
   role: string,
 ): Promise<void> {
-  for (const { role: group, member, grantor } of await membershipsOf(db, role)) {
+  for (const { role: group, member, grantor } of await membershipsOf(db, [role])) {
     const by = serverVersion < 160000 ? '' : `granted by ${quoted(grantor)}`
     await db
       .query(`revoke ${quoted(group)} from ${quoted(member)} ${by} cascade`)
       .catch(unlessForbidden)
   }
-  const left = await membershipsOf(db, role)
+  const left = await membershipsOf(db, [role])
   if (left.length > 0) await db.query(`drop role ${quoted(role)}`)
 }
 

@@ -1,10 +1,12 @@
 import type { Instant, ProbeResult } from '@halligan/core'
 import pg from 'pg'
-import { isSessionOf, oidOf } from './postgres-ending.ts'
+import { isSessionOf } from './postgres-ending.ts'
 import { administersOnly } from './postgres-role.ts'
-import { type Session, sqlState } from './postgres-session.ts'
+import { type Connect, onSession, type Session, sqlState } from './postgres-session.ts'
+import { inRounds, inTurns } from './rounds.ts'
 
 type Readings = Readonly<{
+  role: string
   pg_authid: boolean
   pg_auth_members: boolean
   pg_stat_activity: boolean
@@ -14,38 +16,78 @@ type Readings = Readonly<{
 }>
 
 /**
- * What the catalog says, and the catalog decides (PROTOCOL 8). `pg_authid` is read through `pg_roles`, which
+ * What the catalog says of each role, and the catalog decides (PROTOCOL 8). `pg_authid` is read through `pg_roles`, which
  * shows everything of it but passwords. A replication slot has no owner: it is of the role while a session of
  * the role uses it, and one left behind is for the persistence diff.
  */
-export async function probeCatalog({ db }: Session, role: string): Promise<ProbeResult[]> {
+export async function probeCatalog(
+  { db }: Session,
+  roles: readonly string[],
+): Promise<ReadonlyMap<string, readonly ProbeResult[]>> {
+  const isSession = isSessionOf('a', 'w.oid', 'w.role')
   const { rows } = await db.query<Readings>(
-    `select
-       not exists (select from pg_roles where rolname = $2 and rolcanlogin) as pg_authid,
-       not exists (select from pg_auth_members m where $1::oid in (m.member, m.roleid)
+    `with asked as materialized (
+       select named.role, r.oid from unnest($1::text[]) named(role)
+       left join pg_roles r on r.rolname = named.role),
+     active as materialized (select * from pg_stat_activity)
+     select w.role,
+       not exists (select from pg_roles where rolname = w.role and rolcanlogin) as pg_authid,
+       not exists (select from pg_auth_members m where w.oid in (m.member, m.roleid)
          and not ${administersOnly('m')}) as pg_auth_members,
-       not exists (select from pg_stat_activity a where ${isSessionOf('a')}) as pg_stat_activity,
-       not exists (select from pg_prepared_xacts where owner = $2) as pg_prepared_xacts,
-       not exists (select from pg_replication_slots s join pg_stat_activity a on a.pid = s.active_pid
-         where ${isSessionOf('a')}) as pg_replication_slots,
-       floor(extract(epoch from clock_timestamp()) * 1000)::bigint as now`,
-    [await oidOf(db, role), role],
+       not exists (select from active a where ${isSession}) as pg_stat_activity,
+       not exists (select from pg_prepared_xacts where owner = w.role) as pg_prepared_xacts,
+       not exists (select from pg_replication_slots s join active a on a.pid = s.active_pid
+         where ${isSession}) as pg_replication_slots,
+       floor(extract(epoch from clock_timestamp()) * 1000)::bigint as now
+     from asked w`,
+    [roles],
   )
-  const [read] = rows
-  if (read === undefined) throw new Error('the catalog answered nothing')
-  const { now, ...probes } = read
-  return Object.entries(probes).map(([probe, absent]) => ({
-    probe,
-    absent,
-    at: Number(now) as Instant,
-  }))
+  return new Map(
+    rows.map(({ role, now, ...probes }) => [
+      role,
+      Object.entries(probes).map(([probe, absent]) => ({
+        probe,
+        absent,
+        at: Number(now) as Instant,
+      })),
+    ]),
+  )
+}
+
+const roundsAtOnce = 2
+const loginsAtOnce = 4
+/** Each costs PostgreSQL a process and both sides a key exchange: many would delay what they are evidence of. */
+const loginsWaitingAtMost = 32
+
+/**
+ * Probes one role, with all others that wait to be probed at that moment: on one connection, opened after the last of
+ * them was asked for. Once the catalog shows absence, `loginConfig` is tried also, if there is one.
+ */
+export function probeTogether(
+  connect: Connect,
+): (
+  role: string,
+  loginConfig: () => pg.ClientConfig | null,
+) => Promise<readonly ProbeResult[]> {
+  const inRound = inRounds<string, readonly ProbeResult[]>(roundsAtOnce, (roles) =>
+    onSession(connect, (session) => probeCatalog(session, roles)),
+  )
+  const inTurn = inTurns(loginsAtOnce, loginsWaitingAtMost)
+  return async (role, loginConfig) => {
+    const catalog = await inRound(role)
+    const [first] = catalog
+    if (first === undefined || !catalog.every(({ absent }) => absent)) return catalog
+    const config = loginConfig()
+    const login = config === null ? null : await inTurn(() => probeLogin(config, first.at))
+    return login === null ? catalog : [...catalog, login]
+  }
 }
 
 /**
  * Extra evidence only: the grantee may have changed its password, and PostgreSQL answers a wrong password, an
  * unknown role and NOLOGIN all alike. Null when there was no answer from which anything follows.
  */
-export async function probeLogin(
+async function probeLogin(
   config: pg.ClientConfig,
   at: Instant,
 ): Promise<ProbeResult | null> {

@@ -35,17 +35,20 @@ export const newPassword = (): string => randomBytes(32).toString('base64url')
 export type Membership = Readonly<{ role: string; member: string; grantor: string }>
 
 /**
- * Both ways: what the role is in, and who is in it. From PostgreSQL 16 on, whoever makes a role is its
+ * Both ways: what each role is in, and who is in it. From PostgreSQL 16 on, whoever makes a role is its
  * administrator, which is neither using it nor becoming it; that one row of the connector is left out.
  */
-export async function membershipsOf(db: pg.Client, role: string): Promise<Membership[]> {
+export async function membershipsOf(
+  db: pg.Client,
+  roles: readonly string[],
+): Promise<Membership[]> {
   const { rows } = await db.query<Membership>(
     `select r.rolname as role, u.rolname as member, g.rolname as grantor
      from pg_auth_members m join pg_roles r on r.oid = m.roleid join pg_roles u on u.oid = m.member
      left join pg_roles g on g.oid = m.grantor
-     where $1 in (r.rolname, u.rolname) and not ${administersOnly('m')}
+     where (r.rolname = any($1) or u.rolname = any($1)) and not ${administersOnly('m')}
      order by 1, 2, 3`,
-    [role],
+    [roles],
   )
   return rows
 }
@@ -128,7 +131,7 @@ async function writeMemberships(
   role: string,
   wanted: readonly string[],
 ): Promise<void> {
-  for (const has of await membershipsOf(db, role)) {
+  for (const has of await membershipsOf(db, [role])) {
     if (has.member === role && wanted.includes(has.role)) continue
     await db.query(`revoke ${quoted(has.role)} from ${quoted(has.member)} cascade`)
   }

@@ -1,11 +1,12 @@
-import type { GrantId, ProbeResult } from '@halligan/core'
+import type { GrantId } from '@halligan/core'
 import type pg from 'pg'
 import type { SecretShelf } from '../store/port.ts'
 import type { Applied, Connector, Credential, Opening } from './port.ts'
 import { dropRole } from './postgres-cleanup.ts'
 import { endAccess } from './postgres-ending.ts'
 import { type TargetLock, targetLock } from './postgres-lock.ts'
-import { probeCatalog, probeLogin } from './postgres-probe.ts'
+import { endTogether } from './postgres-mass-ending.ts'
+import { probeTogether } from './postgres-probe.ts'
 import {
   applyRole,
   grantOf,
@@ -37,11 +38,14 @@ export function postgresConnector(
 ): Connector {
   const connect = connectWith(settings)
   const lock = targetLock(connect, settings.target)
+  const end = endTogether(connect)
+  const probe = probeTogether(connect)
   const own = (target: string) => {
     if (target !== settings.target) throw new Error(`${target} is not ${settings.target}`)
   }
 
   return {
+    endsAtOnce: 500,
     open: () => lock.take(),
     close: () => lock.release(),
     difference: differenceOf,
@@ -68,11 +72,14 @@ export function postgresConnector(
     },
     end: async (grant, target) => {
       own(target)
-      await endAccess(connect, roleOf(grant))
+      await end(roleOf(grant))
     },
     probeAbsent: async (grant, target) => {
       own(target)
-      return probe(settings, connect, grant, shelf.get(grant, target))
+      return probe(roleOf(grant), () => {
+        const password = shelf.get(grant, target)
+        return password === null ? null : loginConfig(settings, grant, password)
+      })
     },
     cleanup: async (grant, target) => {
       own(target)
@@ -140,21 +147,4 @@ const loginConfig = (
 ): pg.ClientConfig => {
   const { options: _, ...config } = clientConfig(settings)
   return { ...config, user: roleOf(grant), password }
-}
-
-/** The catalog on a fresh connection; once it shows absence, also the grant's own login, if its password is known. */
-async function probe(
-  settings: PostgresSettings,
-  connect: Connect,
-  grant: GrantId,
-  password: string | null,
-): Promise<readonly ProbeResult[]> {
-  const catalog = await onSession(connect, (session) =>
-    probeCatalog(session, roleOf(grant)),
-  )
-  const [first] = catalog
-  const isGone = catalog.every(({ absent }) => absent)
-  if (!isGone || password === null || first === undefined) return catalog
-  const login = await probeLogin(loginConfig(settings, grant, password), first.at)
-  return login === null ? catalog : [...catalog, login]
 }
