@@ -48,7 +48,7 @@ export function createInForce(crypto: Crypto): InForce {
       const digest = view.bundleInForce()
       if (digest === null) return refuse({ code: 'no_policy' })
       if (bundle?.digest !== digest) bundle = openBundle(crypto, view, digest)
-      return ok(bundle)
+      return bundle === null ? refuse({ code: 'no_policy' }) : ok(bundle)
     },
   }
 }
@@ -63,10 +63,10 @@ function openRoster(crypto: Crypto, view: View, digest: Digest): RosterInForce {
   return { roster: parsed.value, digest, directory: directoryOf(parsed.value) }
 }
 
-function openBundle(crypto: Crypto, view: View, digest: Digest): Bundle {
+/** Null for files that are not those of the digest: who can write the database makes no policy (ST-01). */
+function openBundle(crypto: Crypto, view: View, digest: Digest): Bundle | null {
   const files = view.bundleFiles(digest)
   if (files === null) throw new Error(`corrupt store: bundle ${digest} is not there`)
   const loaded = loadBundle(crypto, files)
-  if (!loaded.ok) throw new Error(`corrupt store: bundle ${digest} does not load`)
-  return loaded.value
+  return loaded.ok && loaded.value.digest === digest ? loaded.value : null
 }
