@@ -1,4 +1,5 @@
 import { rename } from 'node:fs/promises'
+import type { Roster } from '@halligan/core'
 import { nodeCrypto, signerFromSeed } from '@halligan/ledger/node'
 import { createClient } from '@halligan/sdk'
 import type { Home, Joined } from './home.ts'
@@ -6,8 +7,8 @@ import { readKeyFile } from './key-file.ts'
 import type { Machine } from './machine.ts'
 
 /**
- * Takes a rotated key into use once the roster holds it, and not before; until then the old one works. Does nothing when
- * no key waits or nobody answers.
+ * Takes a rotated key into use once the roster holds it and holds the old one no more: that one may be needed to approve
+ * while the new one cools down, or to sign as a trustee. Does nothing when no key waits or nobody answers.
  */
 export async function adoptNextKey(
   machine: Machine,
@@ -27,10 +28,18 @@ export async function adoptNextKey(
   })
   const rosters = await client.rosters()
   if (!rosters.ok) return
-  const enrolled = rosters.value.latest.people
-    .filter(({ person }) => person === joined.principal)
-    .flatMap(({ keys }) => keys.map((key) => key.keyId))
-  if (!enrolled.includes(keyId)) return
+  if (!hasTakenOver(rosters.value.latest, joined.keyId, keyId)) return
   await rename(home.nextKeyFile, home.keyFile)
   await home.saveConfig({ ...joined, keyId })
+}
+
+/** Whether `next` stands in the roster and `old` nowhere. */
+export function hasTakenOver(
+  { people, trustees }: Pick<Roster, 'people' | 'trustees'>,
+  old: string,
+  next: string,
+): boolean {
+  const standing = [...people.flatMap(({ keys }) => keys), ...trustees]
+  const stands = (key: string) => standing.some(({ keyId }) => keyId === key)
+  return stands(next) && !stands(old)
 }

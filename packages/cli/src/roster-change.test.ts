@@ -100,6 +100,19 @@ test('a lost key goes everywhere, from the trustees too', () => {
   expect(proposed.ok && proposed.value.trustees.map(({ person }) => person)).toEqual(['cy'])
 })
 
+test('a trustee whose key is rotated stays a trustee, with the new one', () => {
+  const proposal = { person: bob, kind: 'human', owner: null } as const
+  const proposed = next({
+    proposals: [{ ...proposal, keyId: 'ed25519:9', pub: 'NN' }],
+    accept: [bob],
+    dropKeys: [old.keyId],
+  })
+  expect(proposed.ok && proposed.value.trustees).toEqual([
+    { person: 'bob', keyId: 'ed25519:9', key: 'NN' },
+    roster.trustees[1],
+  ])
+})
+
 test('leaving SAFE MODE closes the log where it was signed and goes on under the next origin', () => {
   const proposed = next({ closeLogAt: { origin, size: 25, root: 'cm9vdA==' } })
   expect(proposed.ok && proposed.value.logs).toEqual([

@@ -49,7 +49,7 @@ export type Change = Readonly<{
   closeLogAt: Head | null
 }>
 
-/** The version after `before`. A key that is dropped also stops being a trustee's. */
+/** The version after `before`. A trustee whose key is dropped goes on with the newest one left, or is a trustee no more. */
 export function nextRoster(
   before: Roster,
   prevDigest: Digest,
@@ -81,7 +81,9 @@ export function nextRoster(
     prevDigest,
     people,
     logs,
-    trustees: roster.trustees.filter(({ keyId }) => !dropKeys.includes(keyId)),
+    trustees: roster.trustees.flatMap((trustee) =>
+      dropKeys.includes(trustee.keyId) ? trusteeFrom(people, trustee.person) : [trustee],
+    ),
     enforcers: [
       ...roster.enforcers.filter(({ id }) => !replaced.includes(id)),
       ...change.enforcers,
@@ -111,6 +113,11 @@ function proposalFor(
     `${id} proposed several keys: ${keys.join(', ')}`,
     `compare with ${id}, then --accept ${id}=KEYID`,
   )
+}
+
+function trusteeFrom(people: Roster['people'], person: PrincipalId): Roster['trustees'] {
+  const newest = people.find((each) => each.person === person)?.keys.at(-1)
+  return newest === undefined ? [] : [{ person, keyId: newest.keyId, key: newest.pub }]
 }
 
 /** The same key under the next origin; indexes go on where the old log is cut. */

@@ -47,7 +47,7 @@ export const loginCommand = (run: Run): Command =>
     .option('--code <code>', 'a single-use invitation; makes a key and proposes it')
     .option(
       '--rotate',
-      'make a new key and propose it; the old one works until the roster changes',
+      'make a new key and propose it; the old one works until a roster drops it',
     )
     .action(act<Options>(run, (options) => login(run.machine, options)))
 
@@ -164,7 +164,7 @@ async function rotate(machine: Machine, home: Home, options: Options): Promise<O
     id: joined.principal,
     signer,
   })
-  const old = `The old key, ${joined.keyId}, works until a roster drops it: --drop-key, once the new one has cooled down.`
+  const old = `The old key, ${joined.keyId}, works until a roster drops it. Once the new one has cooled down: halligan roster propose --drop-key ${joined.keyId} --out roster.json`
   return proposed.ok
     ? ok({ ...proposed.value, words: `${proposed.value.words}\n${old}` })
     : proposed

@@ -22,6 +22,7 @@ import type { Head } from '@halligan/sdk'
 import { Command } from 'commander'
 import { act, type Common, type Outcome, type Run, shown } from '../command.ts'
 import { openDesk } from '../desk.ts'
+import { counted } from '../display/counted.ts'
 import { rosterText } from '../display/roster.ts'
 import { visible } from '../display/visible.ts'
 import { Home } from '../home.ts'
@@ -173,6 +174,10 @@ async function sign(machine: Machine, file: string, { yes }: Common): Promise<Ou
   if (!seed.ok) return { ok: false, error: keyRefusal(seed.error) }
   const signer = signerFromSeed(seed.value)
   machine.terminal.say(`You are about to sign this roster:\n${rosterText(roster)}`)
+  if (!roster.trustees.some(({ keyId }) => keyId === signer.keyId))
+    machine.terminal.say(
+      `Your key ${signer.keyId} is no trustee's here: it counts only if the version before names it.`,
+    )
   if (yes !== true && !machine.terminal.interactive)
     return usage('not_confirmed', 'nobody is here to confirm this', 'repeat with --yes')
   if (yes !== true && !(await machine.terminal.confirm('Sign this roster?')))
@@ -186,7 +191,7 @@ async function sign(machine: Machine, file: string, { yes }: Common): Promise<Ou
   return shown(
     { digest, signatures: length },
     digest,
-    `${length} signatures in ${file}. Next, with enough of them: halligan roster apply ${file}`,
+    `${counted(length, 'signature')} in ${file}. Next, with enough of them: halligan roster apply ${file}`,
   )
 }
 
