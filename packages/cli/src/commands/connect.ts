@@ -85,7 +85,7 @@ async function use(
   return shown(
     { file },
     file,
-    `psql is not on this machine. The login is in ${file}, which only you can read. It stops working when the grant ends.`,
+    `psql is not on this machine. The login is in ${file}, which only you can read. It stops working when the grant ends.\nNext: . ${file}, then your own client; or halligan connect ${grant} --exec SQL`,
   )
 }
 

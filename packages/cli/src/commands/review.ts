@@ -1,5 +1,5 @@
-import type { Finding, FollowUp, Instant, PrincipalId } from '@halligan/core'
-import { canonicalText, digestOf } from '@halligan/ledger'
+import type { Finding, FollowUp, Instant, Json, PrincipalId } from '@halligan/core'
+import { base64, canonicalText, digestOf, isEnvelope, textOf } from '@halligan/ledger'
 import { nodeCrypto } from '@halligan/ledger/node'
 import { deceived, type ReadGrant, type Text } from '@halligan/sdk'
 import { Command, Option } from 'commander'
@@ -80,17 +80,25 @@ const showCommand = (run: Run): Command =>
 const textsOf = ({ texts, entries }: ReadGrant): string =>
   table(
     ['ENTRY', 'WHAT', 'SAYS'],
-    [...texts].flatMap(([commitment, text]) =>
-      entries
-        .filter(({ entry }) => canonicalText(entry).includes(commitment))
-        .slice(0, 1)
-        .map(({ index, entry }) => [
+    entries.flatMap(({ index, entry }) =>
+      [...texts]
+        .filter(([commitment]) => saidIn(entry).includes(commitment))
+        .map(([commitment, text]) => [
           String(index),
           visible(describe(entry)),
           text === null ? `erased; ${visible(commitment)}` : `"${visible(text)}"`,
         ]),
     ),
   )
+
+/** The entry, and what its person or enforcer signed inside of it. */
+const saidIn = (entry: Readonly<Record<string, Json>>): string =>
+  [
+    canonicalText(entry),
+    ...Object.values(entry)
+      .filter(isEnvelope)
+      .map(({ payload }) => textOf(base64.decode(payload) ?? new Uint8Array()) ?? ''),
+  ].join('\n')
 
 type Closing = Readonly<{ finding: Finding; note: string; followUp?: readonly string[] }>
 
