@@ -76,19 +76,21 @@ const showCommand = (run: Run): Command =>
       }),
     )
 
-/** Every text, after the entry that commits to it: notes, reasons, and what enforcers found. */
+/** Every text beside the first entry that commits to it: notes, reasons, and what enforcers found. */
 const textsOf = ({ texts, entries }: ReadGrant): string =>
   table(
     ['ENTRY', 'WHAT', 'SAYS'],
-    entries.flatMap(({ index, entry }) =>
-      [...texts]
-        .filter(([commitment]) => saidIn(entry).includes(commitment))
-        .map(([commitment, text]) => [
-          String(index),
-          visible(describe(entry)),
-          text === null ? `erased; ${visible(commitment)}` : `"${visible(text)}"`,
-        ]),
-    ),
+    [...texts]
+      .flatMap(([commitment, text]) => {
+        const first = entries.find(({ entry }) => saidIn(entry).includes(commitment))
+        return first === undefined ? [] : [{ ...first, commitment, text }]
+      })
+      .toSorted((one, other) => one.index - other.index)
+      .map(({ index, entry, commitment, text }) => [
+        String(index),
+        visible(describe(entry)),
+        text === null ? `erased; ${visible(commitment)}` : `"${visible(text)}"`,
+      ]),
   )
 
 /** The entry, and what its person or enforcer signed inside of it. */
