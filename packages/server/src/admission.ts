@@ -22,6 +22,17 @@ export function createAdmission(
   }>,
 ): Admission {
   const { store, clock, journal, safeMode } = parts
+
+  /** A disk that takes no line refuses this one end, and the others with it; it ends no process. */
+  const journalled = (item: JournalItem): WriterRefusal => {
+    try {
+      return { code: 'journalled', seq: journal.append(item, clock.now()) }
+    } catch (error) {
+      if (!(error instanceof Error) || !('syscall' in error)) throw error
+      return { code: 'outcome_unknown' }
+    }
+  }
+
   return {
     lookAround() {
       if (!store.inPlace())
@@ -35,7 +46,7 @@ export function createAdmission(
       if (causes.length === 0) return null
       if (safeMode.contradicted()) {
         if (command.journal === undefined) return { code: 'safe_mode', causes }
-        return { code: 'journalled', seq: journal.append(command.journal, clock.now()) }
+        return journalled(command.journal)
       }
       if (command.ending === true) return null
       return causes.includes('clock_jumped')

@@ -10,7 +10,7 @@ import {
   ftruncateSync,
   openSync,
   readFileSync,
-  writeSync,
+  writeFileSync,
 } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Digest, Envelope, Instant, Json } from '@halligan/core'
@@ -58,7 +58,8 @@ export function openJournal(options: JournalOptions): Journal {
   const key = { keyId: signer.keyId, pub: base64url.encode(signer.publicKey) }
   const whole = wholeLines(readFileSync(path, 'utf8'))
   const lines = readJournal(crypto, whole, [key])
-  ftruncateSync(file, Buffer.byteLength(whole))
+  let size = Buffer.byteLength(whole)
+  ftruncateSync(file, size)
   syncFolder(path)
 
   return {
@@ -73,8 +74,12 @@ export function openJournal(options: JournalOptions): Journal {
         item,
       }
       const envelope = sealEnvelope(payloadTypes.journal, line as unknown as Json, signer)
-      writeSync(file, `${canonicalText(envelope as unknown as Json)}\n`)
+      const text = `${canonicalText(envelope as unknown as Json)}\n`
+      // A full disk may have cut the line before this one short; it was never acknowledged.
+      ftruncateSync(file, size)
+      writeFileSync(file, text)
       fsyncSync(file)
+      size += Buffer.byteLength(text)
       lines.push(envelope)
       return line.seq
     },

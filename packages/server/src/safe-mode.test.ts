@@ -10,7 +10,7 @@ import {
 import { join } from 'node:path'
 import { ok } from '@halligan/core'
 import { payloadTypes, sealEnvelope } from '@halligan/ledger'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import {
   type Bench,
   benchIn,
@@ -206,6 +206,19 @@ describe('while signed evidence is contradicted', () => {
       ])
       expect(journal.lines()).toHaveLength(2)
       expect(store.view().head().size).toBe(1)
+    }))
+
+  test('S-01 INV-18 a disk that takes no line of the journal refuses the end, and kills nobody', () =>
+    withLog(bench.options, async ({ writer, safeMode, journal }) => {
+      safeMode.enter('fork', 'as if')
+      const full = vi.spyOn(journal, 'append').mockImplementation(() => {
+        writeFileSync('/dev/full', 'x')
+        return 0
+      })
+      const end = () => writer.submit(note('end', ending))
+      expect(await end()).toMatchObject(refusedWith('outcome_unknown'))
+      full.mockRestore()
+      expect(await end()).toMatchObject(refusedWith('journalled'))
     }))
 
   test('the anchor is left as it is', () =>
