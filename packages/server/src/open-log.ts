@@ -13,6 +13,7 @@ import { createSafeMode, type SafeMode } from './safe-mode.ts'
 import { checkAtStart, patrol } from './start-checks.ts'
 import { createSteadyClock, type SteadyClock } from './steady-clock.ts'
 import { checkPrivate } from './store/database.ts'
+import { headSealer } from './store/head-seal.ts'
 import { openStore, type SqliteStore } from './store/sqlite.ts'
 import { createWriter, type RunningWriter } from './writer.ts'
 
@@ -51,7 +52,7 @@ export async function openLog(options: LogOptions): Promise<RunningLog> {
   const path = join(folder, databaseFile)
   checkPrivate(folder, [path, `${path}-wal`, join(folder, journalFile)])
   const safeMode = createSafeMode()
-  const store = openStore({ path, crypto, origin })
+  const store = openStore({ path, crypto, origin, sealHead: headSealer(signer) })
   const clock = createSteadyClock(options.clock, store.lastAt())
   const anchor = await checkAtStart(options, store, safeMode)
   const journal = openJournal({ path: join(folder, journalFile), origin, crypto, signer })

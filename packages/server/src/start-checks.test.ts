@@ -12,7 +12,15 @@ import { DatabaseSync } from 'node:sqlite'
 import { ok } from '@halligan/core'
 import { nodeCrypto } from '@halligan/ledger/node'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type Bench, benchIn, note, origin, tempFolder, withLog } from '../test/log-kit.ts'
+import {
+  type Bench,
+  benchIn,
+  keyOf,
+  note,
+  origin,
+  tempFolder,
+  withLog,
+} from '../test/log-kit.ts'
 import { draftOf, grantId, wholeStory } from '../test/story.ts'
 import type { Cause } from './safe-mode.ts'
 import { projectionTables } from './store/project.ts'
@@ -91,6 +99,32 @@ describe('at the start', () => {
     await written()
     tamper(sql)
     expect(await causesAtStart()).toEqual([cause])
+  })
+
+  test('ST-01 T7 a whole transaction added without the key of the log', async () => {
+    await written()
+    const store = openStore({ path: database(), crypto: nodeCrypto, origin })
+    const at = store.lastAt()
+    const applied = {
+      ...{ at, kind: 'policy_applied', subject: 'policy', actor: 'cy', cause: 'quorum' },
+      bundleDigest: keyOf('lax'),
+    }
+    store.transact(at, (batch) =>
+      batch.attempt((tx) => {
+        tx.append(applied)
+        return ok(null)
+      }),
+    )
+    store.close()
+    expect(await causesAtStart()).toEqual(['bad_entry'])
+  })
+
+  test('K-01 what was committed after the anchor was last written opens without a cause', async () => {
+    await withLog(bench.options, ({ writer }) => writer.submit(note('anchored')))
+    const anchor = readFileSync(bench.options.anchorPath)
+    await withLog(bench.options, ({ writer }) => writer.submit(note('later')))
+    writeFileSync(bench.options.anchorPath, anchor)
+    expect(await causesAtStart()).toEqual([])
   })
 
   test('AU-02 the last entries cut off and all the rest recomputed is a rollback', async () => {

@@ -9,6 +9,7 @@ import { type Anchor, createAnchor, readAnchor, replaceFile } from './anchor.ts'
 import type { Scheduler } from './ports.ts'
 import type { SafeMode } from './safe-mode.ts'
 import { isStorageFailure } from './store/database.ts'
+import { headSealer, isSealed } from './store/head-seal.ts'
 import { rootAt } from './store/log-table.ts'
 import type { Store } from './store/port.ts'
 import { compareWithReplay } from './store/replay.ts'
@@ -41,7 +42,8 @@ export async function checkAtStart(
   }
   const start = read()
   if (start.kind !== 'found') safeMode.enter('anchor_unreachable', start.kind)
-  enter(contradiction(store, origin, start.kind === 'found' ? start.checkpoint : null))
+  const anchor = start.kind === 'found' ? start.checkpoint : null
+  enter(contradiction(store, origin, anchor) ?? foreignHead(store, signer, anchor))
 
   return createAnchor({
     path,
@@ -73,6 +75,22 @@ function contradiction(
     if (!isStorageFailure(error)) throw error
     return { cause: 'bad_entry', detail: String(error) }
   }
+}
+
+/**
+ * Entries beyond the anchor that this server never wrote: a whole tree and a projection can be made by whoever writes the
+ * database, and would be signed with the next commit (T7, ST-01).
+ */
+function foreignHead(
+  store: SqliteStore,
+  signer: Signer,
+  anchor: Checkpoint | null,
+): Contradicted | null {
+  const head = store.view().head()
+  if (head.size === 0 || head.size === anchor?.size) return null
+  const seal = store.database().prepare('SELECT seal FROM head').get()?.seal
+  if (isSealed(headSealer(signer), head, seal)) return null
+  return { cause: 'bad_entry', detail: `the head at ${head.size} was not written here` }
 }
 
 const wrongOrigin = (found: string, wanted: string): Contradicted => ({

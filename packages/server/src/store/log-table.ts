@@ -27,6 +27,7 @@ import {
   rootOf,
   sameBytes,
 } from '@halligan/ledger'
+import type { SealHead } from './head-seal.ts'
 import { CorruptLog, type Head, type Placed } from './port.ts'
 
 export class EntryTooLarge extends Error {
@@ -61,12 +62,17 @@ export interface LogTable {
 /** A tile is 8 levels: 256 hashes wide (C2SP tlog-tiles). */
 const tileHeight = 8
 
-export function openLogTable(db: DatabaseSync, crypto: Crypto, wanted: string): LogTable {
+export function openLogTable(
+  db: DatabaseSync,
+  crypto: Crypto,
+  wanted: string,
+  seal: SealHead | undefined,
+): LogTable {
   const origin = originOf(db, crypto, wanted)
   const insert = db.prepare('INSERT INTO entries VALUES (?, ?, ?, ?)')
   const insertTile = db.prepare('INSERT OR REPLACE INTO tiles VALUES (?, ?, ?)')
   const lastOf = db.prepare('SELECT idx, id FROM subjects WHERE subject = ?')
-  const setHead = db.prepare('UPDATE head SET size = ?, root = ?, at = ?')
+  const setHead = db.prepare('UPDATE head SET size = ?, root = ?, at = ?, seal = ?')
   const node = nodeReader(db, crypto)
   let tail = readTail(db, node)
   let stored = readHead(db)
@@ -106,7 +112,8 @@ export function openLogTable(db: DatabaseSync, crypto: Crypto, wanted: string): 
     storeHead() {
       if (tail.size === stored.size) return
       stored = { size: tail.size, root: rootOf(crypto, tail.range) }
-      setHead.run(stored.size, stored.root, tail.at)
+      const head = { origin, size: stored.size, root: base64.encode(stored.root) }
+      setHead.run(stored.size, stored.root, tail.at, seal?.(head) ?? null)
     },
     head() {
       const { size, range } = tail
@@ -221,7 +228,7 @@ function fold(crypto: Crypto, hashes: readonly Uint8Array[]): Uint8Array {
 /** A file keeps the origin it was made with; it never takes another (ST-07). */
 function originOf(db: DatabaseSync, crypto: Crypto, origin: string): string {
   const root = rootOf(crypto, emptyRange)
-  db.prepare('INSERT OR IGNORE INTO head VALUES (1, ?, 0, ?, 0)').run(origin, root)
+  db.prepare('INSERT OR IGNORE INTO head VALUES (1, ?, 0, ?, 0, NULL)').run(origin, root)
   return String(db.prepare('SELECT origin FROM head').get()?.origin)
 }
 

@@ -14,6 +14,7 @@ import {
   openDatabase,
   watchInode,
 } from './database.ts'
+import type { SealHead } from './head-seal.ts'
 import { type LogTable, openLogTable } from './log-table.ts'
 import { migrate } from './migrate.ts'
 import { type Batch, StorageFailed, type Store, type Tx, type View } from './port.ts'
@@ -28,6 +29,8 @@ export type StoreOptions = Readonly<{
   crypto: Crypto
   /** Of the log, when the file is new. A file that exists keeps its own. */
   origin: string
+  /** Without it heads are stored unsealed: a log that is opened then counts only as far as its anchor says. */
+  sealHead?: SealHead
 }>
 
 /** What `replay` and the start-up checks need beyond the port. */
@@ -74,13 +77,13 @@ type Session = Readonly<{
   restore(entries: Iterable<Uint8Array>): void
 }>
 
-function openSession({ path, crypto, origin }: StoreOptions): Session {
+function openSession({ path, crypto, origin, sealHead }: StoreOptions): Session {
   const db = openDatabase(path)
   try {
     migrate(db)
     if (path !== inMemory) checkpointWal(db)
     const inPlace = watchInode(path)
-    const log = openLogTable(db, crypto, origin)
+    const log = openLogTable(db, crypto, origin, sealHead)
     const view = createView(db, log)
     let now = 0 as Instant
     const project = createProjector(db, crypto)
