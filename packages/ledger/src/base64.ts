@@ -85,9 +85,11 @@ function digitsBeforePadding(text: string): number | null {
 
 function encodeHex(bytes: Uint8Array): string {
   let text = ''
-  for (const byte of bytes) text += byte < 16 ? `0${byte.toString(16)}` : byte.toString(16)
+  for (const byte of bytes) text += hexOf[byte]
   return text
 }
+
+const hexOf = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
 
 function decodeHex(text: string): Uint8Array | null {
   if (text.length % 2 !== 0 || !/^[0-9a-f]*$/.test(text)) return null

@@ -106,15 +106,22 @@ function arrayText(items: readonly Json[]): string {
   return `${text}]`
 }
 
-function objectText(value: Readonly<Record<string, Json>>): string {
-  // The default order of `sort` is by UTF-16 code units, as RFC 8785 section 3.2.3 demands.
-  const keys = Object.keys(value).sort()
-  let text = '{'
+type JsonObject = Readonly<Record<string, Json>>
+
+const objectText = (value: JsonObject): string =>
+  `{${membersText(value, sortedKeys(value))}}`
+
+/** The default order of `sort` is by UTF-16 code units, as RFC 8785 section 3.2.3 demands. */
+export const sortedKeys = (value: JsonObject): string[] => Object.keys(value).sort()
+
+/** What stands between the braces of an object that has these members alone. */
+export function membersText(value: JsonObject, keys: readonly string[]): string {
+  let text = ''
   for (let i = 0; i < keys.length; i++) {
     const key = keys[i] as string
     text += `${i === 0 ? '' : ','}${quoted(key)}:${canonicalText(value[key] as Json)}`
   }
-  return `${text}}`
+  return text
 }
 
 /** `Array.isArray` does not narrow readonly arrays away. */

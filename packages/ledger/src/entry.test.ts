@@ -1,8 +1,9 @@
+import fc from 'fast-check'
 import { describe, expect, it, test } from 'vitest'
 import { utf8 } from './bytes.ts'
 import { commit } from './commitment.ts'
 import { digestOf } from './digest.ts'
-import { completeEntry, isOwnId } from './entry.ts'
+import { completeEntry, entryBytes, isOwnId, writeEntry } from './entry.ts'
 import { keyIdOf } from './keyid.ts'
 import { nodeCrypto as crypto } from './node.ts'
 import { signerOf, start } from './testing.ts'
@@ -16,6 +17,17 @@ describe('an entry', () => {
     expect(first.id).toBe(digestOf(crypto, { ...draft, v: 1, prev: null }))
     expect(next.id).not.toBe(first.id)
     expect([first, next].every((entry) => isOwnId(crypto, entry))).toBe(true)
+  })
+
+  it('is written as its canonical bytes, wherever its id falls among its members', () => {
+    const member = fc.string({ unit: 'binary' }).filter((key) => key !== 'id')
+    fc.assert(
+      fc.property(fc.dictionary(member, fc.string({ unit: 'grapheme' })), (more) => {
+        const { entry, bytes } = writeEntry(crypto, { ...more, ...draft }, null)
+        expect(bytes).toEqual(entryBytes(entry))
+        expect(isOwnId(crypto, entry)).toBe(true)
+      }),
+    )
   })
 
   it('with anything changed bears the wrong name', () => {

@@ -1,7 +1,8 @@
 import type { Digest, Instant, Json } from '@halligan/core'
-import { canonicalBytes } from './canonical.ts'
+import { utf8 } from './bytes.ts'
+import { canonicalBytes, membersText, sortedKeys } from './canonical.ts'
 import type { Crypto } from './crypto.ts'
-import { digestOf } from './digest.ts'
+import { digestOf, digestOfBytes } from './digest.ts'
 
 /** One line of the ledger: an event, who did it, and the entry of the same subject before it. */
 export type Entry = Readonly<{
@@ -27,13 +28,25 @@ export type EntryDraft = Readonly<
 export const maxEntryBytes = 16 * 1024
 
 /** `prev` is the id of the subject's previous entry, null for its first. */
-export function completeEntry(
+export const completeEntry = (
   crypto: Crypto,
   draft: EntryDraft,
   prev: Digest | null,
-): Entry {
+): Entry => writeEntry(crypto, draft, prev).entry
+
+/** The same entry, and its bytes: both come of one spelling of the content, into which its id is put. */
+export function writeEntry(
+  crypto: Crypto,
+  draft: EntryDraft,
+  prev: Digest | null,
+): Readonly<{ entry: Entry; bytes: Uint8Array }> {
   const content = { ...draft, v: 1, prev } as const
-  return { ...content, id: digestOf(crypto, content) }
+  const keys = sortedKeys(content)
+  const place = keys.findIndex((key) => key > 'id')
+  const before = membersText(content, keys.slice(0, place))
+  const after = membersText(content, keys.slice(place))
+  const id = digestOfBytes(crypto, utf8(`{${before},${after}}`))
+  return { entry: { ...content, id }, bytes: utf8(`{${before},"id":"${id}",${after}}`) }
 }
 
 /** The leaf of the log. */

@@ -31,6 +31,7 @@ export {
   entryBytes,
   isOwnId,
   maxEntryBytes,
+  writeEntry,
 } from './entry.ts'
 export {
   addSignature,

@@ -16,7 +16,8 @@ import type { Crypto, Signer } from './crypto.ts'
 import { keyIdOf } from './keyid.ts'
 
 export const nodeCrypto: Crypto = {
-  sha256: (bytes) => hash('sha256', bytes, 'buffer'),
+  // By way of a text, a hash lands in Node's buffer pool, in half the time of a buffer of its own.
+  sha256: (bytes) => Buffer.from(hash('sha256', bytes, 'latin1'), 'latin1'),
   verifyEd25519(publicKey, message, signature) {
     if (publicKey.length !== 32 || signature.length !== 64) return false
     const key = publicKeyObject(publicKey)
