@@ -143,8 +143,7 @@ function lookOnce(
 ): number {
   const highestWall = rememberWall(site, clocks)
   let wait = Number.POSITIVE_INFINITY
-  for (const held of site.books.unfinished()) {
-    const hold = endIfDue(site, held, clocks, highestWall)
+  for (const hold of endAllDue(site, clocks, highestWall)) {
     if (mayStand(hold)) wait = Math.min(wait, millisLeft(hold.bound, clocks))
     const work = workOf(hold)
     if (work !== null) start(hold, work)
@@ -159,12 +158,19 @@ function rememberWall(site: Site, { wall }: Clocks): Instant {
   return highest
 }
 
-function endIfDue(site: Site, hold: Hold, clocks: Clocks, highestWall: Instant): Hold {
-  if (!mayStand(hold)) return hold
-  const cause = mustEnd(hold.bound, clocks, highestWall)
-  if (cause === null) return hold
-  beginEnd(site, hold, cause)
-  return site.books.hold(hold.grant, hold.target)
+/** Answers every unfinished hold. What is due is written down in one go, before anything is begun that rests on it. */
+function endAllDue(site: Site, clocks: Clocks, highestWall: Instant): readonly Hold[] {
+  const { books } = site
+  const holds = books.unfinished()
+  const due = holds.flatMap((hold) => {
+    const cause = mayStand(hold) ? mustEnd(hold.bound, clocks, highestWall) : null
+    return cause === null ? [] : [{ hold, cause }]
+  })
+  if (due.length === 0) return holds
+  books.atomically(() => {
+    for (const { hold, cause } of due) beginEnd(site, hold, cause)
+  })
+  return books.unfinished()
 }
 
 function workOf(hold: Hold): Work | null {

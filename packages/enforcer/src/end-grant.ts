@@ -44,13 +44,13 @@ export async function attemptEnd(site: Site, { grant, target }: Place): Promise<
   const hold = site.books.hold(grant, target)
   if (!holdIn(hold, 'ending')) return done
   const alreadyAbsent = !hold.asked && (await isAbsentNow(site, hold))
-  if (!hold.asked) keep(site, hold, { kind: 'end_asked' })
+  if (!hold.asked) await site.books.together(() => keep(site, hold, { kind: 'end_asked' }))
   const asked = await askTarget(() => connector.end(grant, target))
   const probed = await askTarget(() => connector.probeAbsent(grant, target))
   if (!probed.ok) return again(probed.error.reason)
   if (!showAbsence(probed.value))
     return again(asked.ok ? 'end_disputed' : asked.error.reason)
-  site.books.atomically(() => {
+  await site.books.together(() => {
     const at = site.clock.read().wall
     const absent = keep(site, hold, { kind: 'absent', at })
     site.books.shelf.drop(grant, target)

@@ -40,7 +40,9 @@ export function endGrant(
 /** The kill switch: every grant in the books, and every one that a reachable target shows. */
 export async function endAll(site: Site): Promise<readonly Place[]> {
   const held = site.books.unfinished().filter(mayStand)
-  const ended = held.filter((hold) => beginEnd(site, hold, 'kill_switch'))
+  const ended = site.books.atomically(() =>
+    held.filter((hold) => beginEnd(site, hold, 'kill_switch')),
+  )
   const strays = await Promise.all(
     [...site.connectors.keys()].map((at) => endStrays(site, at)),
   )

@@ -26,6 +26,7 @@ import {
 import { differenceOf, takeSnapshot } from './postgres-snapshot.ts'
 import { excessOf, strangersOf } from './postgres-strangers.ts'
 import type { MakeConnector } from './registry.ts'
+import { inRounds } from './rounds.ts'
 
 /** One PostgreSQL cluster as a target: a login per grant, in the roles that the grant names. */
 export const makePostgresConnector: MakeConnector = (settings, ports) =>
@@ -40,6 +41,11 @@ export function postgresConnector(
   const lock = targetLock(connect, settings.target)
   const end = endTogether(connect)
   const probe = probeTogether(connect)
+  const snapshot = inRounds(
+    1,
+    async ([target = settings.target]: readonly string[]) =>
+      new Map([[target, await takeSnapshot(connect)]]),
+  )
   const own = (target: string) => {
     if (target !== settings.target) throw new Error(`${target} is not ${settings.target}`)
   }
@@ -51,7 +57,7 @@ export function postgresConnector(
     difference: differenceOf,
     snapshot: async (target) => {
       own(target)
-      return takeSnapshot(connect)
+      return snapshot(target)
     },
     apply: async (opening) => {
       own(opening.target)

@@ -20,6 +20,11 @@ export type Outgoing = Readonly<{ seq: number; digest: Digest; delivery: Deliver
 export interface Books {
   /** All of `work` or nothing of it. Nested calls join the outer one. */
   atomically<T>(work: () => T): T
+  /**
+   * As `atomically`, in one transaction with all that is asked for in the same turn of the event loop: resolves once it is
+   * on disk. What `work` read before has to be read again in it.
+   */
+  together<T>(work: () => T): Promise<T>
   /** `none` for what was never heard of. */
   hold(grant: GrantId, target: string): Hold
   /** Every hold that still has something to do: all but refused, and absent and cleaned. */

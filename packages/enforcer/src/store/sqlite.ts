@@ -5,6 +5,7 @@ import { holdsIn } from './holds.ts'
 import { type Books, type Outgoing, StateTaken, type TrustSeen } from './port.ts'
 import { queriesOn, type Row } from './queries.ts'
 import { type SecretKey, sealedShelf } from './secret-shelf.ts'
+import { writingTogether } from './together.ts'
 
 const schema = `
   CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -38,6 +39,7 @@ export function openBooks(path: string, secretKey: SecretKey): Books {
 
   return {
     atomically: whole,
+    together: writingTogether(whole),
     hold: holds.hold,
     unfinished: holds.unfinished,
     keepHold: holds.keepHold,
