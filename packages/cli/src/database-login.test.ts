@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { databaseLogin, writeLoginFile } from './database-login.ts'
+import { databaseLogin, psqlEnvironment, writeLoginFile } from './database-login.ts'
 
 const good = {
   PGHOST: '127.0.0.1',
@@ -41,4 +41,13 @@ test('a login file is for its owner alone, and a refusal never quotes the passwo
 
   const refused = databaseLogin({ ...good, PGPASSWORD: 'se cret' })
   expect(JSON.stringify(refused)).not.toContain('se cret')
+})
+
+test('INV-20 psql inherits the login and never the passphrase of the key', () => {
+  const own = { PATH: '/usr/bin', PGUSER: 'ada', HALLIGAN_PASSPHRASE: 'correct horse' }
+  expect(psqlEnvironment(own, good)).toEqual({
+    PATH: '/usr/bin',
+    ...good,
+    PGAPPNAME: 'halligan',
+  })
 })

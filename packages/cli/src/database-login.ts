@@ -42,12 +42,21 @@ export function databaseLogin(
       )
 }
 
+/** What psql and all that is started from within it may know: nothing of Halligan's own, its passphrase least (INV-20). */
+export function psqlEnvironment(
+  own: Readonly<Record<string, string | undefined>>,
+  login: DatabaseLogin,
+): Readonly<Record<string, string | undefined>> {
+  const rest = Object.entries(own).filter(([name]) => !name.startsWith('HALLIGAN_'))
+  return { ...Object.fromEntries(rest), ...login, PGAPPNAME: 'halligan' }
+}
+
 /** psql's exit code, or null when there is no psql on this machine. */
 export function openPsql(
   login: DatabaseLogin,
   args: readonly string[],
 ): Promise<number | null> {
-  const env = { ...process.env, ...login, PGAPPNAME: 'halligan' }
+  const env = psqlEnvironment(process.env, login)
   const psql = spawn('psql', args, { env, stdio: 'inherit', shell: false })
   return new Promise((resolve, reject) => {
     psql.once('error', (error: NodeJS.ErrnoException) =>
