@@ -6,6 +6,7 @@ import {
   ok,
   type Result,
   type Roster,
+  type RosterEnforcer,
 } from '@halligan/core'
 import {
   addSignature,
@@ -160,7 +161,11 @@ async function readReplacement(
 const malformed = (reason: string) =>
   usage('malformed_roster', reason, 'halligan roster show --json')
 
-const readPublicFile = async (path: string) => JSON.parse(await readFile(path, 'utf8'))
+/** What `halligan enforcer enroll` prints, which says more than a roster takes. */
+async function readPublicFile(path: string): Promise<RosterEnforcer> {
+  const { id, key, keyId, targets } = JSON.parse(await readFile(path, 'utf8'))
+  return { id, key, keyId, targets }
+}
 
 /** Needs a key and nothing else: the genesis ceremony comes before any estate. */
 async function sign(machine: Machine, file: string, { yes }: Common): Promise<Outcome> {
@@ -188,10 +193,14 @@ async function sign(machine: Machine, file: string, { yes }: Common): Promise<Ou
   await writeRoster(file, signed)
   const digest = rosterDigest(nodeCrypto, signed)
   const { length } = signed.signatures
+  const next =
+    roster.version === 1
+      ? `halligan server init --dir DIR --genesis ${file} --bundle BUNDLE`
+      : `halligan roster apply ${file}`
   return shown(
     { digest, signatures: length },
     digest,
-    `${counted(length, 'signature')} in ${file}. Next, with enough of them: halligan roster apply ${file}`,
+    `${counted(length, 'signature')} in ${file}. Next, with enough of them: ${next}`,
   )
 }
 
