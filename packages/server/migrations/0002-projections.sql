@@ -1,9 +1,23 @@
 -- Everything here is computed from entries, by store/project.ts alone, and can be computed again (INV-14).
+-- The last entry of each subject.
 CREATE TABLE subjects (
   subject TEXT PRIMARY KEY,
   idx INTEGER NOT NULL,
   id TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- The first entry that holds an act.
+CREATE TABLE acts (
+  digest TEXT PRIMARY KEY,
+  idx INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- `subjects` and `acts` are those of the first `size` entries: they lag behind, off the commit path.
+CREATE TABLE places_mark (
+  one INTEGER PRIMARY KEY CHECK (one = 1),
+  size INTEGER NOT NULL
+) STRICT;
+INSERT INTO places_mark VALUES (1, 0);
 
 CREATE TABLE grants (
   id TEXT PRIMARY KEY,
@@ -37,11 +51,6 @@ CREATE TABLE due (
   PRIMARY KEY (kind, subject)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX due_at ON due (at);
-
-CREATE TABLE acts (
-  digest TEXT PRIMARY KEY,
-  idx INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
 
 CREATE TABLE incidents (
   id TEXT PRIMARY KEY,

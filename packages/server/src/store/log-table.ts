@@ -7,16 +7,14 @@
  * @module
  */
 import type { DatabaseSync } from 'node:sqlite'
-import type { Digest, Instant } from '@halligan/core'
+import type { Instant } from '@halligan/core'
 import {
   appendLeaf,
   base64,
   type Crypto,
-  completeEntry,
   type Entry,
   type EntryDraft,
   emptyRange,
-  entryBytes,
   isOwnId,
   leafHash,
   maxEntryBytes,
@@ -26,8 +24,10 @@ import {
   type Range,
   rootOf,
   sameBytes,
+  writeEntry,
 } from '@halligan/ledger'
 import type { SealHead } from './head-seal.ts'
+import type { Places } from './places.ts'
 import { CorruptLog, type Head, type Placed } from './port.ts'
 
 export class EntryTooLarge extends Error {
@@ -66,45 +66,39 @@ export function openLogTable(
   db: DatabaseSync,
   crypto: Crypto,
   wanted: string,
+  places: Places,
   seal: SealHead | undefined,
 ): LogTable {
   const origin = originOf(db, crypto, wanted)
   const insert = db.prepare('INSERT INTO entries VALUES (?, ?, ?, ?)')
   const insertTile = db.prepare('INSERT OR REPLACE INTO tiles VALUES (?, ?, ?)')
-  const lastOf = db.prepare('SELECT idx, id FROM subjects WHERE subject = ?')
   const setHead = db.prepare('UPDATE head SET size = ?, root = ?, at = ?, seal = ?')
   const node = nodeReader(db, crypto)
   let tail = readTail(db, node)
   let stored = readHead(db)
-
-  const last = (subject: string) =>
-    lastOf.get(subject) as { idx: number; id: Digest } | undefined
 
   return {
     node,
     tail: () => tail,
     rewind(to) {
       tail = to
+      places.rewind(to.size)
       if (stored.size > to.size) stored = readHead(db)
     },
     append(draft, now) {
       if (draft.at > now)
         throw new Error(`broken promise: an entry of the future, ${draft.at}`)
-      const before = last(draft.subject)
+      const before = places.lastOf(draft.subject)
       // The log's own time: never behind the entry before (TM-07).
       const at = Math.max(draft.at, tail.at) as Instant
-      const entry = completeEntry(
-        crypto,
-        at === draft.at ? draft : { ...draft, at },
-        before?.id ?? null,
-      )
-      const bytes = entryBytes(entry)
+      const timely = at === draft.at ? draft : { ...draft, at }
+      const { entry, bytes } = writeEntry(crypto, timely, before?.id ?? null)
       if (bytes.length > maxEntryBytes) throw new EntryTooLarge(bytes.length)
       return put(entry, bytes, before?.idx ?? null)
     },
     restore(bytes) {
       const entry = entryIn(bytes, tail.size)
-      const before = last(entry.subject)
+      const before = places.lastOf(entry.subject)
       if (entry.prev !== (before?.id ?? null) || !isOwnId(crypto, entry))
         throw new CorruptLog(`entry ${tail.size} does not follow its subject`)
       return put(entry, bytes, before?.idx ?? null)
@@ -120,7 +114,7 @@ export function openLogTable(
       const root = size === stored.size ? stored.root : rootOf(crypto, range)
       return { origin, size, root: base64.encode(root) }
     },
-    ...readEntries(db, crypto),
+    ...readEntries(db, crypto, places),
   }
 
   function put(entry: Entry, bytes: Uint8Array, prevIndex: number | null): Placed {
@@ -129,6 +123,7 @@ export function openLogTable(
     insert.run(index, prevIndex, leaf, bytes)
     const range = appendLeaf(crypto, tail.range, leaf, storeTile)
     tail = { size: index + 1, range, at: entry.at }
+    places.note(index, entry)
     return { index, entry }
   }
 
@@ -139,12 +134,11 @@ export function openLogTable(
 
 type EntryReads = Pick<LogTable, 'entry' | 'entries' | 'entriesOf'>
 
-function readEntries(db: DatabaseSync, crypto: Crypto): EntryReads {
+function readEntries(db: DatabaseSync, crypto: Crypto, places: Places): EntryReads {
   const one = db.prepare('SELECT idx, prev_idx, leaf, bytes FROM entries WHERE idx = ?')
   const some = db.prepare(
     'SELECT idx, prev_idx, leaf, bytes FROM entries WHERE idx > ? ORDER BY idx LIMIT ?',
   )
-  const last = db.prepare('SELECT idx FROM subjects WHERE subject = ?')
 
   const rowAt = (index: number) => {
     const row = one.get(index) as EntryRow | undefined
@@ -157,7 +151,7 @@ function readEntries(db: DatabaseSync, crypto: Crypto): EntryReads {
       some.all(after, limit).map((row) => placed(crypto, row as EntryRow)),
     entriesOf(subject) {
       const found: Placed[] = []
-      let next = (last.get(subject)?.idx ?? null) as number | null
+      let next: number | null = places.lastOf(subject)?.idx ?? null
       while (next !== null) {
         const row = rowAt(next)
         found.push(placed(crypto, row))

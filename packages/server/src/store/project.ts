@@ -9,13 +9,11 @@ import { type Crypto, canonicalText, payloadDigest } from '@halligan/ledger'
 import { corruptEntry, envelopeIn, payloadOf, textIn } from './payload.ts'
 import { createGrantProjector, type Projector } from './project-grant.ts'
 
-/** Every table that {@link createProjector} writes, and `subjects`, which the append itself keeps. */
+/** Every table that {@link createProjector} writes. */
 export const projectionTables = [
-  'subjects',
   'grants',
   'open_targets',
   'due',
-  'acts',
   'incidents',
   'policy_changes',
   'policies_applied',
@@ -25,19 +23,12 @@ export const projectionTables = [
 ] as const
 
 export function createProjector(db: DatabaseSync, crypto: Crypto): Projector {
-  const indexAct = db.prepare('INSERT OR IGNORE INTO acts VALUES (?, ?)')
   const setReceipt = db.prepare('INSERT OR REPLACE INTO receipts VALUES (?, ?, ?)')
-  const lastOf = db.prepare(
-    'INSERT INTO subjects VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET idx = excluded.idx, id = excluded.id',
-  )
   const grant = createGrantProjector(db)
   const incident = createIncidentProjector(db)
   const trust = createTrustProjector(db)
 
   return (index, entry) => {
-    lastOf.run(entry.subject, index, entry.id)
-    const act = envelopeIn(entry.act)
-    if (act !== null) indexAct.run(payloadDigest(crypto, act), index)
     const receipt = envelopeIn(entry.receipt)
     if (receipt !== null) {
       const { enforcer, seq } = payloadOf(receipt) as { enforcer: string; seq: number }

@@ -2,6 +2,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import { type Crypto, type Entry, parseCanonical } from '@halligan/ledger'
 import { inMemory, openDatabase } from './database.ts'
 import { migrate } from './migrate.ts'
+import { createPlaces, placesTables } from './places.ts'
 import { createProjector, projectionTables } from './project.ts'
 
 /** Where a projection is not what its entries make of it. */
@@ -12,19 +13,29 @@ export function compareWithReplay(db: DatabaseSync, crypto: Crypto): Difference 
   const fresh = openDatabase(inMemory)
   try {
     migrate(fresh)
-    const project = createProjector(fresh, crypto)
-    fresh.exec('BEGIN')
-    for (const row of db.prepare('SELECT idx, bytes FROM entries ORDER BY idx').iterate())
-      project(Number(row.idx), entryIn(row.bytes as Uint8Array))
-    fresh.exec('COMMIT')
+    replay(db, fresh, crypto)
     return firstDifference(db, fresh)
   } finally {
     fresh.close()
   }
 }
 
+function replay(db: DatabaseSync, fresh: DatabaseSync, crypto: Crypto): void {
+  const project = createProjector(fresh, crypto)
+  const places = createPlaces(fresh, crypto)
+  const written = Number(db.prepare('SELECT size FROM places_mark').get()?.size)
+  fresh.exec('BEGIN')
+  for (const row of db.prepare('SELECT idx, bytes FROM entries ORDER BY idx').iterate()) {
+    const [index, entry] = [Number(row.idx), entryIn(row.bytes as Uint8Array)]
+    project(index, entry)
+    if (index < written) places.note(index, entry)
+  }
+  fresh.exec('COMMIT')
+  places.write(written)
+}
+
 function firstDifference(db: DatabaseSync, fresh: DatabaseSync): Difference | null {
-  for (const table of projectionTables) {
+  for (const table of [...placesTables, ...projectionTables]) {
     const [stored, replayed] = [rowsOf(db, table), rowsOf(fresh, table)]
     for (;;) {
       const [left, right] = [stored.next(), replayed.next()]

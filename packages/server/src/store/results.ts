@@ -19,7 +19,9 @@ const mostUnindexed = 4096
 export function openResults(db: DatabaseSync): Results {
   const insert = db.prepare('INSERT INTO results (key, size, result) VALUES (?, ?, ?)')
   const bySeq = db.prepare('SELECT key, size, result FROM results WHERE seq = ?')
-  const indexed = db.prepare('SELECT seq FROM result_keys WHERE key = ?')
+  const indexed = db.prepare(`
+    SELECT key, size, result FROM results JOIN result_keys USING (seq)
+    WHERE start = unhex(substr(?1, 8, 16)) AND key = ?1`)
   const unindexed = new Map<string, number>()
   const waiting = db.prepare(
     'SELECT key, seq FROM results WHERE seq > (SELECT seq FROM result_mark)',
@@ -28,8 +30,8 @@ export function openResults(db: DatabaseSync): Results {
 
   return {
     of(key) {
-      const seq = unindexed.get(key) ?? (indexed.get(key)?.seq as number | undefined)
-      const row = seq === undefined ? undefined : bySeq.get(seq)
+      const seq = unindexed.get(key)
+      const row = seq === undefined ? indexed.get(key) : bySeq.get(seq)
       // A savepoint may have taken back the row, and another command its number.
       if (row === undefined || row.key !== key) return null
       return { size: Number(row.size), result: String(row.result) }
@@ -41,8 +43,8 @@ export function openResults(db: DatabaseSync): Results {
       if (unindexed.size < mostUnindexed) return
       db.exec(`
         BEGIN IMMEDIATE;
-        INSERT INTO result_keys SELECT key, seq FROM results
-          WHERE seq > (SELECT seq FROM result_mark) ORDER BY key;
+        INSERT INTO result_keys SELECT unhex(substr(key, 8, 16)), seq FROM results
+          WHERE seq > (SELECT seq FROM result_mark) ORDER BY 1;
         UPDATE result_mark SET seq = (SELECT max(seq) FROM results);
         COMMIT`)
       unindexed.clear()

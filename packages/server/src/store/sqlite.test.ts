@@ -3,12 +3,14 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { pathToFileURL } from 'node:url'
 import type { Instant } from '@halligan/core'
-import { ok } from '@halligan/core'
+import { ok, refuse } from '@halligan/core'
+import { payloadDigest, payloadTypes, sealEnvelope } from '@halligan/ledger'
 import { nodeCrypto } from '@halligan/ledger/node'
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { keyOf, origin, tempFolder } from '../../test/log-kit.ts'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { keyOf, logSigner, origin, tempFolder } from '../../test/log-kit.ts'
 import { checkPrivate, openDatabase } from './database.ts'
 import { migrate, readMigrations, schemaVersion } from './migrate.ts'
+import type { Batch } from './port.ts'
 import { compareWithReplay } from './replay.ts'
 import { openStore } from './sqlite.ts'
 import { storeContract } from './store.contract.ts'
@@ -130,4 +132,69 @@ test('INV-22 results are found before and after their keys are indexed', () => {
   const marked = store.database().prepare('SELECT seq FROM result_mark').get()
   expect(marked?.seq).toBe(4500)
   store.close()
+})
+
+describe('the last entry of a subject and the entry of an act', () => {
+  const at = 1_760_000_000_000 as Instant
+  const act = (n: number) =>
+    sealEnvelope(payloadTypes.act, { verb: 'revoke', n }, logSigner)
+  const draft = (n: number) => ({
+    ...{ at, kind: 'noted', subject: `target/${n % 1000}`, actor: 'system' },
+    act: act(n),
+  })
+  let store: ReturnType<typeof openStore>
+  beforeEach(() => {
+    const path = join(temp.folder, 'halligan.db')
+    store = openStore({ path, crypto: nodeCrypto, origin })
+  })
+  afterEach(() => store.close())
+
+  const append = (from: number, to: number) =>
+    store.transact(at, (batch) =>
+      batch.attempt((tx) => {
+        for (let n = from; n < to; n++) tx.append(draft(n))
+        return ok(null)
+      }),
+    )
+  const written = () =>
+    Number(store.database().prepare('SELECT size FROM places_mark').get()?.size)
+  const last = (n: number) => store.view().entriesOf(`target/${n}`).at(-1)?.index
+  const ofAct = (n: number) =>
+    store.view().entryOfAct(payloadDigest(nodeCrypto, act(n)))?.index
+
+  test('are found in memory, in the tables, and after a restart', () => {
+    append(0, 4500)
+    expect(written()).toBe(0)
+    append(4500, 4600)
+    expect(written()).toBe(4500)
+    const found = () => [499, 599, 600].map(last).concat([0, 4499, 4599, 4600].map(ofAct))
+    const expected = [4499, 4599, 3600, 0, 4499, 4599, undefined]
+    expect(found()).toEqual(expected)
+    store.reopen()
+    expect(found()).toEqual(expected)
+    expect(compareWithReplay(store.database(), nodeCrypto)).toBeNull()
+    store.database().exec("UPDATE subjects SET idx = 1 WHERE subject = 'target/499'")
+    expect(compareWithReplay(store.database(), nodeCrypto)?.table).toBe('subjects')
+  })
+
+  test('are those of before, when a command or its whole transaction is taken back', () => {
+    append(7, 8)
+    const refuseAll = (batch: Batch) =>
+      batch.attempt((tx) => {
+        tx.append(draft(1007))
+        return refuse({ code: 'own_request' })
+      })
+    store.transact(at, refuseAll)
+    const found = () => [last(7), ofAct(7), ofAct(1007)]
+    expect(found()).toEqual([0, 0, undefined])
+    expect(() =>
+      store.transact(at, (batch) => {
+        batch.attempt((tx) => ok(tx.append(draft(2007))))
+        throw new Error('poison')
+      }),
+    ).toThrow('poison')
+    expect([...found(), ofAct(2007)]).toEqual([0, 0, undefined, undefined])
+    append(3007, 3008)
+    expect([last(7), ofAct(3007)]).toEqual([1, 1])
+  })
 })

@@ -17,6 +17,7 @@ import {
 import type { SealHead } from './head-seal.ts'
 import { type LogTable, openLogTable } from './log-table.ts'
 import { migrate } from './migrate.ts'
+import { openPlaces, type Places } from './places.ts'
 import { type Batch, StorageFailed, type Store, type Tx, type View } from './port.ts'
 import { createProjector } from './project.ts'
 import { openResults, type Results } from './results.ts'
@@ -83,19 +84,21 @@ function openSession({ path, crypto, origin, sealHead }: StoreOptions): Session 
     migrate(db)
     if (path !== inMemory) checkpointWal(db)
     const inPlace = watchInode(path)
-    const log = openLogTable(db, crypto, origin, sealHead)
-    const view = createView(db, log)
+    const places = openPlaces(db, crypto)
+    const log = openLogTable(db, crypto, origin, places, sealHead)
+    const view = createView(db, log, places)
     let now = 0 as Instant
     const project = createProjector(db, crypto)
     const tx = createTx(db, crypto, { log, view, project }, () => now)
     const results = openResults(db)
     const batch = createBatch(db, log, tx, results)
+    const parts = { db, log, places, results }
     const transact: Session['transact'] = (at, work) => {
       now = at
-      return inTransaction(db, log, () => work(batch), results)
+      return inTransaction(parts, () => work(batch))
     }
     const restore: Session['restore'] = (entries) =>
-      inTransaction(db, log, () => {
+      inTransaction(parts, () => {
         for (const bytes of entries) {
           const { index, entry } = log.restore(bytes)
           project(index, entry)
@@ -108,19 +111,23 @@ function openSession({ path, crypto, origin, sealHead }: StoreOptions): Session 
   }
 }
 
-function inTransaction<T>(
-  db: DatabaseSync,
-  log: LogTable,
-  work: () => T,
-  results?: Results,
-): T {
+type Parts = Readonly<{
+  db: DatabaseSync
+  log: LogTable
+  places: Places
+  results: Results
+}>
+
+function inTransaction<T>({ db, log, places, results }: Parts, work: () => T): T {
   const before = log.tail()
   try {
-    results?.indexWhenMany()
+    places.writeWhenMany(before.size)
+    results.indexWhenMany()
     db.exec('BEGIN IMMEDIATE')
     const result = work()
     log.storeHead()
     db.exec('COMMIT')
+    places.settle()
     return result
   } catch (cause) {
     log.rewind(before)

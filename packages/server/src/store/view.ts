@@ -9,18 +9,19 @@ import type {
   PrincipalId,
 } from '@halligan/core'
 import type { LogTable } from './log-table.ts'
+import type { Places } from './places.ts'
 import type { Notice, PolicyChange, View } from './port.ts'
 import { readGrants } from './read-grants.ts'
 
 type Row = Readonly<Record<string, unknown>>
 
-export function createView(db: DatabaseSync, log: LogTable): View {
+export function createView(db: DatabaseSync, log: LogTable, places: Places): View {
   return {
     head: log.head,
     entries: log.entries,
     entriesOf: log.entriesOf,
     ...readGrants(db),
-    ...readActs(db, log),
+    ...readActs(log, places),
     ...readBlobs(db),
     ...readIncidents(db),
     ...readPolicy(db),
@@ -29,12 +30,11 @@ export function createView(db: DatabaseSync, log: LogTable): View {
   }
 }
 
-function readActs(db: DatabaseSync, log: LogTable): Pick<View, 'entryOfAct'> {
-  const find = db.prepare('SELECT idx FROM acts WHERE digest = ?')
+function readActs(log: LogTable, places: Places): Pick<View, 'entryOfAct'> {
   return {
     entryOfAct(digest) {
-      const row = find.get(digest)
-      return row === undefined ? null : log.entry(Number(row.idx))
+      const index = places.ofAct(digest)
+      return index === null ? null : log.entry(index)
     },
   }
 }
