@@ -80,7 +80,10 @@ const rows: readonly Row[] = [
     2,
     'AU-20 a log that the roster has closed',
     'log_closed',
-    () => [good, { evidence: roster2({ logs: [{ ...log(), toSize: 3 }] }) }],
+    () => [
+      good,
+      { evidence: roster2({ logs: [{ ...log(), toSize: 3, toRoot: good.log.root(3) }] }) },
+    ],
   ],
   [
     2,

@@ -119,6 +119,10 @@ describe('a roster contradicts itself', () => {
       },
     ],
     [
+      'SAFE MODE: when a log is closed at a size and at no root',
+      { logs: [{ ...genesis.logs[0], toSize: 3 } as Roster['logs'][number]] },
+    ],
+    [
       "when a log's key is another's",
       { logs: [{ ...genesis.logs[0], origin: 'other.test' } as Roster['logs'][number]] },
     ],

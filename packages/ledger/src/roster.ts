@@ -255,6 +255,10 @@ function whyContradictory(crypto: Crypto, roster: Roster): string | null {
   const names = new Set(people.map(({ person }) => person))
   const stranger = mentionedIn(roster).find((person) => !names.has(person))
   if (stranger !== undefined) return `${stranger} is mentioned but not listed`
+  const ajar = logs.find(
+    ({ toSize, toRoot }) => (toSize === undefined) !== (toRoot === undefined),
+  )
+  if (ajar !== undefined) return `${ajar.origin} is closed at a size without its root`
   const badLog = logs.find(({ vkey, origin }) => parseVkey(crypto, vkey)?.name !== origin)
   return badLog === undefined ? null : `the verifier key of ${badLog.origin} is not its own`
 }
