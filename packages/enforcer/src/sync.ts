@@ -38,7 +38,7 @@ export type Told = Readonly<{
 export async function sync(site: Site): Promise<Result<Told, Unanswered>> {
   const heard = await ask(site)
   if (!heard.ok) return heard
-  obeyEnds(site, heard.value)
+  site.books.atomically(() => obeyEnds(site, heard.value))
   const { opens, reseals } = heard.value.answer
   return ok({
     // The fence only rises, so the older of two orders for one account goes first.

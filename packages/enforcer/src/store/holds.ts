@@ -2,6 +2,7 @@ import type { GrantId } from '@halligan/core'
 import { type Hold, unheld } from '../state.ts'
 import type { Books } from './port.ts'
 import type { Queries, Row } from './queries.ts'
+import { snapshotShelf, snapshotsOf, withSnapshots } from './snapshots.ts'
 
 type Holds = Pick<Books, 'hold' | 'unfinished' | 'keepHold'> & Readonly<{ reread(): void }>
 
@@ -9,13 +10,19 @@ type Holds = Pick<Books, 'hold' | 'unfinished' | 'keepHold'> & Readonly<{ reread
  * The holds, unfinished ones also in memory: the due loop looks at each on every wake, and each may carry a large snapshot.
  * Nobody else writes here, so what was read once stays true until a rollback, after which `reread` is called.
  */
-export function holdsIn({ run, one, all }: Queries): Holds {
+export function holdsIn(queries: Queries): Holds {
+  const { run, one, all } = queries
+  const shelf = snapshotShelf(queries)
   let known: Map<string, Hold> | null = null
+  const read = (row: Row): Hold => {
+    const hold = JSON.parse(String(row.state)) as Hold
+    return withSnapshots(hold, shelf.get(hold.grant, hold.target))
+  }
   const open = (): Map<string, Hold> => {
     const sql = 'SELECT state FROM holds WHERE unfinished = 1 ORDER BY rowid'
     known ??= new Map(
       all(sql)
-        .map(readHold)
+        .map(read)
         .map((hold) => [keyOf(hold.grant, hold.target), hold]),
     )
     return known
@@ -29,7 +36,7 @@ export function holdsIn({ run, one, all }: Queries): Holds {
       if (held !== undefined) return held
       const sql = 'SELECT state FROM holds WHERE grant_id = ? AND target = ?'
       const row = one(sql, grant, target)
-      return row === undefined ? unheld(grant, target) : readHold(row)
+      return row === undefined ? unheld(grant, target) : read(row)
     },
     unfinished: () => [...open().values()],
     keepHold(hold) {
@@ -37,7 +44,10 @@ export function holdsIn({ run, one, all }: Queries): Holds {
       const finished = isFinished(hold)
       const sql = `INSERT INTO holds VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE
         SET unfinished = excluded.unfinished, state = excluded.state`
-      run(sql, grant, target, finished ? 0 : 1, JSON.stringify(hold))
+      const was = open().get(keyOf(grant, target))
+      shelf.put(hold, was === undefined ? shelf.get(grant, target) : snapshotsOf(was))
+      const bare = withSnapshots(hold, { before: null, after: null })
+      run(sql, grant, target, finished ? 0 : 1, JSON.stringify(bare))
       if (finished) open().delete(keyOf(grant, target))
       else open().set(keyOf(grant, target), hold)
     },
@@ -45,8 +55,6 @@ export function holdsIn({ run, one, all }: Queries): Holds {
 }
 
 const keyOf = (grant: GrantId, target: string) => `${grant}/${target}`
-
-const readHold = (row: Row) => JSON.parse(String(row.state)) as Hold
 
 const isFinished = (hold: Hold): boolean =>
   hold.phase === 'refused' || (hold.phase === 'absent' && hold.cleaned)

@@ -13,6 +13,9 @@ const schema = `
     grant_id TEXT NOT NULL, target TEXT NOT NULL, unfinished INTEGER NOT NULL,
     state TEXT NOT NULL, PRIMARY KEY (grant_id, target)) STRICT;
   CREATE INDEX IF NOT EXISTS holds_unfinished ON holds (unfinished) WHERE unfinished = 1;
+  CREATE TABLE IF NOT EXISTS snapshots (
+    grant_id TEXT NOT NULL, target TEXT NOT NULL, moment TEXT NOT NULL, text TEXT NOT NULL,
+    PRIMARY KEY (grant_id, target, moment)) STRICT;
   CREATE TABLE IF NOT EXISTS fences (overlap_key TEXT PRIMARY KEY, idx INTEGER NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS receipts (
     seq INTEGER PRIMARY KEY, digest TEXT NOT NULL, delivery TEXT NOT NULL) STRICT;
@@ -42,7 +45,7 @@ export function openBooks(path: string, secretKey: SecretKey): Books {
     together: writingTogether(whole),
     hold: holds.hold,
     unfinished: holds.unfinished,
-    keepHold: holds.keepHold,
+    keepHold: (hold) => whole(() => holds.keepHold(hold)),
     fence(overlapKey) {
       const row = one('SELECT idx FROM fences WHERE overlap_key = ?', overlapKey)
       return row === undefined ? null : Number(row.idx)
