@@ -188,12 +188,14 @@ function workWhenDue(deps: Deps, scheduler: Scheduler, log: Logger): () => Promi
   let running: Promise<void> = Promise.resolve()
 
   const work = async () => {
+    let next: Instant | null = null
     try {
       await runDueWork(deps)
+      next = deps.view().nextDue()
     } catch (err) {
       log.error({ err }, 'due work failed and stays due')
     }
-    if (!stopped) cancel = scheduler.after(waitFor(deps.view().nextDue()), again)
+    if (!stopped) cancel = scheduler.after(waitFor(next), again)
   }
   const again = () => {
     running = work()

@@ -3,6 +3,7 @@ import { ok, type Roster } from '@halligan/core'
 import { nodeCrypto } from '@halligan/ledger/node'
 import { describe, expect, test } from 'vitest'
 import { nodeClock } from '../node-ports.ts'
+import { StorageFailed } from '../store/port.ts'
 import { type ServeOptions, serve } from './serve.ts'
 
 const options: ServeOptions = {
@@ -96,6 +97,19 @@ test('a broken promise is a 500 that tells the caller nothing of itself', async 
   expect(JSON.parse(text)).toMatchObject({ code: 'internal_error' })
   expect(text).not.toContain('secret detail')
   expect(faults).toMatchObject([{ message: 'corrupt store: secret detail' }])
+})
+
+test('S-01 a store that its disk has closed is a 503, to be asked again', async () => {
+  const app = serve(
+    { healthz: health },
+    handlers(() => {
+      throw new StorageFailed('the store is closed until its disk works again')
+    }),
+    options,
+  )
+  const response = await app.request('/healthz')
+  expect(response.status).toBe(503)
+  expect(await response.json()).toMatchObject({ code: 'outcome_unknown' })
 })
 
 test('a refusal that nobody explains is a 500 as well', async () => {

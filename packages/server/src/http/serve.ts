@@ -11,6 +11,8 @@ import { type Envelope, ok, type Result, type Roster, refuse } from '@halligan/c
 import { base64, type Crypto, digestOfBytes } from '@halligan/ledger'
 import { type Context, Hono } from 'hono'
 import type { Clock } from '../ports.ts'
+import { isStorageFailure } from '../store/database.ts'
+import { StorageFailed } from '../store/port.ts'
 import { answerRefused, answerStream, answerWith } from './answer.ts'
 import { readBody } from './body.ts'
 import type { Call, Handlers, Refused, StreamedEvent } from './handler.ts'
@@ -127,10 +129,16 @@ async function answer(
     told(response.status, call.value.caller, answered.ok ? undefined : answered.error.code)
     return response
   } catch (fault) {
-    told(500, null, 'internal_error', fault)
-    return answerRefused({ code: 'internal_error' }, request)
+    const code = isDiskFault(fault) ? 'outcome_unknown' : 'internal_error'
+    const response = answerRefused({ code }, request)
+    told(response.status, null, code, fault)
+    return response
   }
 }
+
+/** The disk may work again, and the same question then has an answer (S-01): nothing of ours is broken. */
+const isDiskFault = (fault: unknown): boolean =>
+  fault instanceof StorageFailed || isStorageFailure(fault)
 
 /** A stream is given only as long as its caller does not hold too many. */
 function inSlot(

@@ -1,4 +1,12 @@
-import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { pathToFileURL } from 'node:url'
@@ -10,7 +18,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { keyOf, logSigner, origin, tempFolder } from '../../test/log-kit.ts'
 import { checkPrivate, openDatabase } from './database.ts'
 import { migrate, readMigrations, schemaVersion } from './migrate.ts'
-import type { Batch } from './port.ts'
+import { type Batch, StorageFailed } from './port.ts'
 import { compareWithReplay } from './replay.ts'
 import { openStore } from './sqlite.ts'
 import { storeContract } from './store.contract.ts'
@@ -112,6 +120,23 @@ test('a store that was written by a killed process is made durable when it is op
   const plain = new DatabaseSync(copy, { readOnly: true })
   expect(plain.prepare('SELECT count(*) AS n FROM entries').get()?.n).toBe(1)
   plain.close()
+})
+
+test('S-01 a store that its disk does not let open anew is closed until it does', () => {
+  const path = join(temp.folder, 'halligan.db')
+  const store = openStore({ path, crypto: nodeCrypto, origin })
+  const read = () => store.view().head()
+  const before = read()
+  renameSync(path, `${path}.away`)
+  mkdirSync(path)
+  for (const _ of [1, 2]) expect(() => store.reopen()).toThrow()
+  expect(read).toThrow(StorageFailed)
+  expect(store.inPlace()).toBe(true)
+  rmdirSync(path)
+  renameSync(`${path}.away`, path)
+  store.reopen()
+  expect(read()).toEqual(before)
+  store.close()
 })
 
 test('INV-22 results are found before and after their keys are indexed', () => {

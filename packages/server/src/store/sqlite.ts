@@ -49,22 +49,32 @@ export interface SqliteStore extends Store {
  */
 export function openStore(options: StoreOptions): SqliteStore {
   let session = openSession(options)
+  let closed = false
+  /** A store whose disk is full cannot be opened anew: what asks it meanwhile fails, and nothing else does. */
+  const current = (): Session => {
+    if (closed) throw new StorageFailed('the store is closed until its disk works again')
+    return session
+  }
   return {
     path: options.path,
     crypto: options.crypto,
     database: () => session.db,
-    view: () => session.view,
-    node: (level, index) => session.log.node(level, index),
-    lastAt: () => session.log.tail().at,
-    resultOf: (key) => session.batch.resultOf(key),
-    inPlace: () => session.inPlace(),
-    transact: (now, work) => session.transact(now, work),
-    restore: (entries) => session.restore(entries),
+    view: () => current().view,
+    node: (level, index) => current().log.node(level, index),
+    lastAt: () => current().log.tail().at,
+    resultOf: (key) => current().batch.resultOf(key),
+    inPlace: () => closed || session.inPlace(),
+    transact: (now, work) => current().transact(now, work),
+    restore: (entries) => current().restore(entries),
     reopen() {
-      closeQuietly(session.db)
+      if (!closed) closeQuietly(session.db)
+      closed = true
       session = openSession(options)
+      closed = false
     },
-    close: () => session.db.close(),
+    close() {
+      if (!closed) session.db.close()
+    },
   }
 }
 
