@@ -81,6 +81,7 @@ export {
   readRoster,
   rosterDigest,
   verifyRosterChain,
+  withoutStrays,
 } from './roster.ts'
 export type { Misshapen } from './shape.ts'
 export { parseBeacon, parseDecision, parseOrder, parseReceipt } from './statement-shape.ts'

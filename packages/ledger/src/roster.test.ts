@@ -2,7 +2,7 @@ import type { Envelope, PrincipalId, Roster } from '@halligan/core'
 import { describe, expect, it, test } from 'vitest'
 import { payloadDigest, payloadTypes, sealEnvelope } from './envelope.ts'
 import { nodeCrypto as crypto } from './node.ts'
-import { readRoster, verifyRosterChain } from './roster.ts'
+import { readRoster, verifyRosterChain, withoutStrays } from './roster.ts'
 import { genesis, nextRoster, pubOf, signerOf, signRoster } from './testing.ts'
 
 const first = signRoster(genesis)
@@ -149,4 +149,13 @@ describe('a roster contradicts itself', () => {
     )
     expect(readRoster(crypto, signRoster({ ...genesis, people })).ok).toBe(true)
   })
+})
+
+test('signatures that count for nothing are left out, and the digest stays', () => {
+  const { envelope } = second
+  const [stray] = signRoster(second.roster, ['mallory']).signatures
+  const [own] = envelope.signatures
+  const more = { ...envelope, signatures: [stray, ...envelope.signatures, own] } as Envelope
+  expect(withoutStrays(more, genesis)).toEqual(envelope)
+  expect(pin(withoutStrays(more, genesis))).toEqual(pin(envelope))
 })

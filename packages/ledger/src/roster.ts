@@ -237,6 +237,22 @@ function whyNotSigned(
   return { code: 'too_few_trustees', reason }
 }
 
+/**
+ * With no signature but one of each trustee's key. Anybody can add others to the file before it is brought to a server,
+ * and a case file must not fail for ever because of them. The digest is of the payload and stays.
+ */
+export function withoutStrays(
+  envelope: Envelope,
+  { trustees }: Pick<Roster, 'trustees'>,
+): Envelope {
+  const first = (keyId: string) =>
+    envelope.signatures.findIndex(({ keyid }) => keyid === keyId)
+  const signatures = envelope.signatures.filter(
+    ({ keyid }, at) => first(keyid) === at && trustees.some(({ keyId }) => keyId === keyid),
+  )
+  return { ...envelope, signatures }
+}
+
 /** A key serves one holder and bears its own id; people are listed once; owners and groups exist. */
 function whyContradictory(crypto: Crypto, roster: Roster): string | null {
   const { people, trustees, threshold, logs, enforcers } = roster

@@ -20,6 +20,7 @@ import {
   sealEnvelope,
   verifyRosterChain,
   vkeyOf,
+  withoutStrays,
 } from '@halligan/ledger'
 import type { Bundle } from '@halligan/policy'
 import type { Tx } from './store/port.ts'
@@ -88,7 +89,7 @@ export function acceptGenesis(
     return refuse({ code: 'bad_roster', reason: 'it names another log key than ours' })
   if (!roster.issuers.some(({ keyId }) => keyId === issuer.keyId))
     return refuse({ code: 'bad_roster', reason: 'it does not name our issuer key' })
-  return ok({ roster, digest, envelope })
+  return ok({ roster, digest, envelope: withoutStrays(envelope, roster) })
 }
 
 /** The log's first entries: itself, its roster, its policy. Nothing is in force before them. */

@@ -11,7 +11,7 @@ import {
   type Roster,
   refuse,
 } from '@halligan/core'
-import { payloadDigest, verifyRosterChain } from '@halligan/ledger'
+import { payloadDigest, verifyRosterChain, withoutStrays } from '@halligan/ledger'
 import type { Tx } from '../store/port.ts'
 import type { Deps } from './deps.ts'
 import type { Refusal } from './refusal.ts'
@@ -33,7 +33,7 @@ export async function acceptRoster(
   }
   const { origin } = deps.view().head()
   if (currentLog(next.value.roster).origin !== origin)
-    return await deps.leaveSafeMode(input.roster, next.value.roster)
+    return await deps.leaveSafeMode(next.value.envelope, next.value.roster)
   return await deps.writer.submit<RosterAnswer, Refusal>({
     name: 'roster',
     key: next.value.answer.rosterDigest,
@@ -44,7 +44,7 @@ export async function acceptRoster(
       const stranded = strandedBy(deps, tx, still.value.roster)
       if (stranded !== null) return refuse({ code: 'bad_roster', reason: stranded })
       const { version, rosterDigest } = still.value.answer
-      tx.putRoster(input.roster)
+      tx.putRoster(still.value.envelope)
       tx.append({
         at: now,
         kind: 'roster_accepted',
@@ -77,7 +77,7 @@ const standsOn = (grant: Grant, enforcer: string, targets: readonly string[]): b
       held.enforcer === enforcer && targets.includes(held.target) && !isSettled(held),
   )
 
-type Next = Readonly<{ roster: Roster; answer: RosterAnswer }>
+type Next = Readonly<{ roster: Roster; envelope: Envelope; answer: RosterAnswer }>
 
 /** Follows the last accepted version, which is where this server's own trust ends. */
 function verifyNext(
@@ -97,10 +97,12 @@ function verifyNext(
       : refuse({ code: 'bad_roster', reason: `${code}: ${reason}` })
   }
   const roster = chain.value.rosters.at(-1)
+  const before = chain.value.rosters.at(-2)
   const rosterDigest = chain.value.digests.at(-1)
-  if (roster === undefined || rosterDigest === undefined)
-    throw new Error('a verified chain is not empty')
+  if (roster === undefined || before === undefined || rosterDigest === undefined)
+    throw new Error('a verified chain has a version before the next')
   if (currentLog(roster).toSize !== undefined)
     return refuse({ code: 'bad_roster', reason: 'it closes the log and opens no other' })
-  return ok({ roster, answer: { version: roster.version, rosterDigest } })
+  const answer = { version: roster.version, rosterDigest }
+  return ok({ roster, envelope: withoutStrays(envelope, before), answer })
 }

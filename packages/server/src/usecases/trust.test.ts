@@ -123,6 +123,12 @@ describe('a roster', () => {
     expect(kindsOf(estate, 'roster')).toEqual(Array(3).fill('roster_accepted'))
   })
 
+  test('is kept without the signatures that count for nothing, or no case file would verify', async () => {
+    must(await nextRoster(estate, () => ({}), ['ada', 'bob', 'cy', 'bob']))
+    const kept = estate.deps.view().rosters().at(-1)
+    expect(kept?.signatures).toHaveLength(2)
+  })
+
   test.each([
     ['by one trustee', {}, ['bob'], 'too_few_trustees'],
     ['twice by one trustee', {}, ['bob', 'bob'], 'too_few_trustees'],
