@@ -1,12 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import {
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 
@@ -35,14 +28,8 @@ describe.each(pages)('%s', (page) => {
   })
 
   test.each(blocks(page, 'ts'))('its TypeScript runs: %#', (snippet) => {
-    const folder = mkdtempSync(join(root, 'node_modules', '.snippet-'))
-    try {
-      const file = join(folder, 'snippet.ts')
-      writeFileSync(file, snippet)
-      execFileSync(process.execPath, [file], { cwd: root, stdio: 'pipe' })
-    } finally {
-      rmSync(folder, { recursive: true })
-    }
+    const fromStdin = ['--input-type=module-typescript', '-']
+    execFileSync(process.execPath, fromStdin, { cwd: root, input: snippet, stdio: 'pipe' })
   })
 
   test('names only npm scripts that exist', () => {
