@@ -58,6 +58,9 @@ export async function openLog(options: LogOptions): Promise<RunningLog> {
   const journal = openJournal({ path: join(folder, journalFile), origin, crypto, signer })
   const parts = { store, clock, scheduler, crypto, signer, anchor, journal, safeMode }
   const writer = createWriter(parts)
+  const { head, checkpoint } = writer.frontier()
+  // What a killed process committed and did not anchor must not wait for the next commit.
+  if (!safeMode.contradicted()) anchor.move(head.size, checkpoint)
   const stopChecks = every(scheduler, 1000, () => writer.check())
   const stopPatrol = every(scheduler, patrolMillis, () =>
     patrol(store, scheduler, safeMode),

@@ -198,6 +198,11 @@ test('an order waits for the anchor: nothing above the frontier is ever anchored
     await expect(writer.anchored(1)).rejects.toThrow('cannot be anchored')
   }))
 
+test('K-05 what a killed server committed and did not anchor is anchored by the next, unasked', async () => {
+  await withLog(bench.options, ({ writer }) => writer.submit(note('order')))
+  await withLog(bench.options, ({ writer }) => writer.anchored(0))
+})
+
 test('ST-08 no private key is in any file of the log', () =>
   withLog(bench.options, async ({ writer, journal, clock, store }) => {
     const envelope = sealEnvelope(payloadTypes.act, { verb: 'revoke' }, logSigner)
