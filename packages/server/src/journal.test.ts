@@ -38,7 +38,7 @@ test('S-01 AU-07 an end is acknowledged only when all of its line is in the jour
       'ulimit -f 8; exec "$@"',
       'sh',
       ...[process.execPath, '--input-type=module', '-e', child],
-      ...[path, '10', '30000', '10'],
+      ...[path, '10', '30000', '11'],
     ],
     { cwd: new URL('.', import.meta.url).pathname, encoding: 'utf8' },
   )

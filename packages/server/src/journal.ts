@@ -20,6 +20,7 @@ import {
   canonicalText,
   payloadDigest,
   payloadTypes,
+  readEnvelope,
   type Signer,
   sealEnvelope,
   verifyEnvelope,
@@ -37,7 +38,7 @@ export type JournalLine = Readonly<{
 }>
 
 export interface Journal {
-  /** Durable when it returns. Throws when the disk refuses. */
+  /** Durable when it returns: the number of its line. The same item again keeps its line. Throws when the disk refuses. */
   append(item: JournalItem, at: Instant): number
   lines(): readonly Envelope[]
   close(): void
@@ -61,9 +62,14 @@ export function openJournal(options: JournalOptions): Journal {
   let size = Buffer.byteLength(whole)
   ftruncateSync(file, size)
   syncFolder(path)
+  const nameOf = ({ kind, envelope }: JournalItem) =>
+    `${kind} ${payloadDigest(crypto, envelope)}`
+  const seqs = new Map(lines.map((line, seq) => [nameOf(itemIn(line)), seq]))
 
   return {
     append(item, at) {
+      const known = seqs.get(nameOf(item))
+      if (known !== undefined) return known
       const last = lines.at(-1)
       const line: JournalLine = {
         type: 'halligan/journal/v1',
@@ -81,6 +87,7 @@ export function openJournal(options: JournalOptions): Journal {
       fsyncSync(file)
       size += Buffer.byteLength(text)
       lines.push(envelope)
+      seqs.set(nameOf(item), line.seq)
       return line.seq
     },
     lines: () => [...lines],
@@ -112,6 +119,13 @@ export function readJournal(
     lines.push(envelope)
   }
   return lines
+}
+
+/** Of a line that was read or written here. */
+function itemIn(line: Envelope): JournalItem {
+  const read = readEnvelope<JournalLine>(payloadTypes.journal, line)
+  if (!read.ok) throw new Error('broken promise: a line of the journal is readable')
+  return read.value.value.item
 }
 
 const wholeLines = (text: string): string => text.slice(0, text.lastIndexOf('\n') + 1)

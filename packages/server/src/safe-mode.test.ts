@@ -33,8 +33,11 @@ beforeEach(() => {
 })
 afterEach(() => root.remove())
 
-const revokeAct = sealEnvelope(payloadTypes.act, { verb: 'revoke' }, logSigner)
-const ending = { ending: true, journal: { kind: 'act', envelope: revokeAct } } as const
+const endingOf = (nonce: string) => {
+  const envelope = sealEnvelope(payloadTypes.act, { verb: 'revoke', nonce }, logSigner)
+  return { ending: true, journal: { kind: 'act', envelope } } as const
+}
+const ending = endingOf('one')
 const refusedWith = (code: string) => ({ ok: false, error: { code } })
 
 type Failing = (
@@ -199,7 +202,7 @@ describe('while signed evidence is contradicted', () => {
     contradicted(async ({ writer, journal, store }) => {
       expect(await writer.submit(note('open'))).toMatchObject(refusedWith('safe_mode'))
       const first = await writer.submit(note('end', ending))
-      const second = await writer.submit(note('end again', ending))
+      const second = await writer.submit(note('another end', endingOf('two')))
       expect([first, second]).toMatchObject([
         { error: { code: 'journalled', seq: 0 } },
         { error: { code: 'journalled', seq: 1 } },
@@ -221,6 +224,19 @@ describe('while signed evidence is contradicted', () => {
       expect(await end()).toMatchObject(refusedWith('journalled'))
     }))
 
+  test('INV-22 the same end, however often it is sent, is one line of the journal', async () => {
+    const send = () =>
+      contradicted(async ({ writer, journal }) => {
+        for (const name of ['end', 'end', 'end'])
+          expect(await writer.submit(note(name, ending))).toMatchObject({
+            error: { code: 'journalled', seq: 0 },
+          })
+        expect(journal.lines()).toHaveLength(1)
+      })
+    await send()
+    await send()
+  })
+
   test('the anchor is left as it is', () =>
     contradicted(async ({ writer }) => {
       await expect(writer.anchored(0)).rejects.toThrow()
@@ -228,7 +244,7 @@ describe('while signed evidence is contradicted', () => {
 
   test('the journal is chained: a line taken out or changed is noticed', async () => {
     await contradicted(async ({ writer }) => {
-      for (const name of ['x', 'y', 'z']) await writer.submit(note(name, ending))
+      for (const name of ['x', 'y', 'z']) await writer.submit(note(name, endingOf(name)))
     })
     const path = join(data, 'journal.jsonl')
     const { origin, crypto, signer } = bench.options
