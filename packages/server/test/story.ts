@@ -25,8 +25,14 @@ export const ada = 'ada' as PrincipalId
 export const bob = 'bob' as PrincipalId
 export const dee = 'dee' as PrincipalId
 
-export const grantId = (n: number) =>
-  `g-${String.fromCharCode(97 + (n % 26)).repeat(26)}` as GrantId
+/** Another one for each whole number. */
+export function grantId(n: number): GrantId {
+  const letter = (of: number) => String.fromCharCode(97 + of)
+  const round = Math.floor(n / 26)
+  const digits = [...round.toString(26)].map((digit) => letter(Number.parseInt(digit, 26)))
+  const end = round === 0 ? '' : `2${digits.join('')}`
+  return `g-${end.padStart(26, letter(n % 26))}` as GrantId
+}
 
 type Type = Parameters<typeof sealEnvelope>[0]
 const sealed = (type: Type, value: unknown) => sealEnvelope(type, value as Json, logSigner)
