@@ -51,7 +51,10 @@ export interface Connector {
   probePresent(grant: GrantId, target: string): Promise<boolean>
   /** Lock out, end sessions, remove. Returns once asked; only `probeAbsent` says whether it held. */
   end(grant: GrantId, target: string): Promise<void>
-  /** Read from the target, on a fresh connection. All `absent` true: the access is gone. */
+  /**
+   * Read from the target, on a fresh connection: one opened after this call was made, which other calls may share. All
+   * `absent` true: the access is gone.
+   */
   probeAbsent(grant: GrantId, target: string): Promise<readonly ProbeResult[]>
   /** Drops what is left. Throws with the reason while it cannot; access is already gone. */
   cleanup(grant: GrantId, target: string): Promise<void>
