@@ -183,7 +183,9 @@ async function approve(
   return shown(
     { bundleDigest: digest, applied },
     digest,
-    applied ? 'Approved and in force.' : 'Your approval counts; more are needed.',
+    applied
+      ? 'Approved and in force.'
+      : `Your approval counts; more are needed, its author's aside. Next, another approver: halligan policy approve ${digest}`,
   )
 }
 
