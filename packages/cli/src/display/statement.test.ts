@@ -79,6 +79,17 @@ test('an erased reason is said to be erased', () => {
   expect(show(null)).toContain(`reason       erased; ${reasonCommitment}`)
 })
 
+test.each([
+  ['a letter of another script', 'p\u0430yments-pg', 'p\\u{430}yments-pg'],
+  ['a trailing space', 'payments-pg ', 'payments-pg\\u{20}'],
+])('AP-14 a target with %s does not look like ours', (_, target, shown) => {
+  const other = { ...terms, targets: [{ target, enforcer: target, privileges: [target] }] }
+  const text = statementText(approve, other, new Map())
+  expect(text).toContain(`target       ${shown}, at enforcer ${shown}`)
+  expect(text).toContain(`privilege    ${shown}`)
+  expect(text).not.toContain(target)
+})
+
 test('AP-14 what cannot be signed cannot be shown', () => {
   const lone = { ...terms, entitlement: 'a\ud800' }
   expect(() => statementText(approve, lone, new Map())).toThrow()

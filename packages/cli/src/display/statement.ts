@@ -79,7 +79,7 @@ export function termsRows(given: Terms, texts: Texts): Rows {
     ...terms.targets.flatMap(
       ({ target, enforcer, privileges }): Rows => [
         ['target', `${visibleName(target)}, at enforcer ${visibleName(enforcer)}`],
-        ...privileges.map((privilege) => ['privilege', visible(privilege)] as const),
+        ...privileges.map((privilege) => ['privilege', visibleName(privilege)] as const),
       ],
     ),
     ['route', `${visibleName(route.name)}: ${approvals(route.approvals, groups)}`],
