@@ -252,6 +252,23 @@ describe('alone', () => {
     expect(alertPending(must(readGrant(estate.deps, grant)))).toBe(false)
   })
 
+  test('AC-04 an alert that cannot be queued keeps the door shut, with nothing entered', async () => {
+    await reopen(exampleFiles, 1)
+    const asked = await request(estate, { route: 'solo' })
+    const db = estate.log.store.database()
+    db.exec(`CREATE TEMP TRIGGER deaf BEFORE INSERT ON notices
+      WHEN NEW.kind = 'solo_activated' BEGIN SELECT RAISE(IGNORE); END`)
+    const size = estate.deps.view().head().size
+    expect(await activate(estate, 'ada', asked)).toMatchObject({
+      error: { code: 'nobody_to_alert' },
+    })
+    const added = estate.deps.view().entries(size - 1, 10)
+    expect(added.map(({ entry }) => entry.kind)).toEqual(['refused'])
+    expect(phaseOf(estate, asked.grant)).toBe('approved')
+    db.exec('DROP TRIGGER deaf')
+    must(await activate(estate, 'ada', asked))
+  })
+
   test('AC-08 with approvers in reach it takes the worst severity', async () => {
     await expect(request(estate, { route: 'solo' })).rejects.toThrow('solo-needs-evidence')
     estate.time.pass(600_000)
@@ -270,7 +287,7 @@ describe('alone', () => {
   })
 })
 
-test('AC-07 two targets of which one refuses: the truth of each, and both stay on the books', async () => {
+test('AC-07 two targets, the outcome on one unknown: the truth of each, and both are ended', async () => {
   const second = `      - target: payments-pg
         enforcer: enf-payments
         privileges: ["role:payments_repair"]
