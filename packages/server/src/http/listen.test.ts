@@ -67,6 +67,28 @@ describe('WB-14 slow peers', () => {
     expect(await response.text()).toBe('hello')
     for (const socket of idle) socket.destroy()
   })
+
+  test('a house full of bodies that never end still has room for an emergency', async () => {
+    const begun: string[] = []
+    const read = async (request: Request) => {
+      begun.push(request.url)
+      return new Response(`read ${await request.text()}`)
+    }
+    listening = await listen(read, { ...plain, maxConnections: 20 })
+    const { port } = listening
+    const slow = Array.from({ length: 20 }, () =>
+      connect(port, '127.0.0.1', function (this: Socket) {
+        this.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{')
+      }).on('error', () => {}),
+    )
+    await expect.poll(() => begun.length).toBe(20)
+    for (const word of ['one', 'two']) {
+      const sent = { method: 'POST', body: word }
+      const response = await fetch(`http://127.0.0.1:${port}/`, sent)
+      expect(await response.text()).toBe(`read ${word}`)
+    }
+    for (const socket of slow) socket.destroy()
+  })
 })
 
 describe('beyond loopback', () => {

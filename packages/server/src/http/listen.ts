@@ -1,4 +1,9 @@
-import { createServer as createHttp, type Server, type ServerOptions } from 'node:http'
+import {
+  createServer as createHttp,
+  type IncomingMessage,
+  type Server,
+  type ServerOptions,
+} from 'node:http'
 import { createServer as createHttps } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import {
@@ -91,12 +96,22 @@ function makeRoom(server: Server, maxConnections: number): void {
   server.on('request', (request, response) => {
     const name = nameOf(request.socket)
     const socket = idle.get(name)
-    idle.delete(name)
+    let answered = false
+    const busy = () => answered || idle.delete(name)
+    // A body that is still on its way, perhaps for ever, makes a connection no less idle.
+    if (hasBody(request)) request.once('end', busy)
+    else busy()
     response.once('close', () => {
-      if (socket !== undefined && !socket.destroyed) idle.set(name, socket)
+      answered = true
+      if (socket === undefined || socket.destroyed) return
+      idle.delete(name)
+      idle.set(name, socket)
     })
   })
 }
+
+const hasBody = ({ headers }: IncomingMessage): boolean =>
+  headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
 
 const nameOf = ({ remoteAddress, remotePort }: Socket): string =>
   `${remoteAddress} ${remotePort}`
