@@ -69,3 +69,10 @@ test.each(['core', 'ledger'])('%s has no third-party code', (name) => {
   )
   expect(foreign).toEqual([])
 })
+
+test.each(['core', 'ledger', 'policy'])('%s draws nothing at random', (name) => {
+  const drawing = sources(name).filter((file) =>
+    /\bMath\.random\b|\bglobalThis\b/.test(readFileSync(join(root, file), 'utf8')),
+  )
+  expect(drawing).toEqual([])
+})

@@ -203,7 +203,7 @@ test('K-05 what a killed server committed and did not anchor is anchored by the 
   await withLog(bench.options, ({ writer }) => writer.anchored(0))
 })
 
-test('ST-08 no private key is in any file of the log', () =>
+test('ST-08 no key of the log is in any of its files', () =>
   withLog(bench.options, async ({ writer, journal, clock, store }) => {
     const envelope = sealEnvelope(payloadTypes.act, { verb: 'revoke' }, logSigner)
     journal.append({ kind: 'act', envelope }, clock.now())
