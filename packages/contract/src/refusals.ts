@@ -147,6 +147,11 @@ const ofActs = {
     'The nonce is too old',
     'Prepare again, and sign within five minutes.',
   ),
+  act_not_fresh: text(
+    403,
+    'The activation was not signed just now',
+    'Set the clock of your machine right, and sign again.',
+  ),
   nonce_used: text(409, 'The nonce was used before', 'Prepare again for a new act.'),
   bad_commitment: text(
     422,

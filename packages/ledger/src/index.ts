@@ -71,7 +71,12 @@ export {
   signNote,
   vkeyOf,
 } from './note.ts'
-export { maxRoundTripMillis, maxSkewMillis } from './order-steps.ts'
+export {
+  maxActAgeMillis,
+  maxActivationAgeMillis,
+  maxRoundTripMillis,
+  maxSkewMillis,
+} from './order-steps.ts'
 export {
   followRosterChain,
   parseRoster,

@@ -1,4 +1,4 @@
-import type { Instant } from '@halligan/core'
+import type { ActOf, Instant } from '@halligan/core'
 import { describe, expect, test } from 'vitest'
 import { after, genesis, tellStory } from './testing.ts'
 import {
@@ -13,6 +13,11 @@ import {
   sealing,
   stepsOf,
 } from './testing-judge.ts'
+
+const signedAt = (seconds: number) => (was: ActOf<'activate'>) => ({
+  ...was,
+  at: after(seconds),
+})
 
 const rows: readonly Row[] = [
   [
@@ -182,6 +187,18 @@ const rows: readonly Row[] = [
     () => [good, { situation: { wallNow: (after(62) + 1) as Instant } }],
   ],
   [
+    9,
+    'INV-3 an activation that somebody held back',
+    'activation_not_fresh',
+    () => [tellStory({ activate: signedAt(32 - 451) })],
+  ],
+  [
+    9,
+    'an activation from the future',
+    'activation_not_fresh',
+    () => [tellStory({ activate: signedAt(32 + 331) })],
+  ],
+  [
     10,
     'a grant that was ended here',
     'already_acted_on',
@@ -194,6 +211,10 @@ const rows: readonly Row[] = [
     () => [good, { situation: { fence: good.orderIndex } }],
   ],
 ]
+
+test('an activation may be as old as its nonce, its order and the skew allow', () => {
+  expect(stepsOf(tellStory({ activate: signedAt(32 - 450) }), {})).toEqual([])
+})
 
 describe('what fails with the order and nowhere else', () => {
   test.each(rows)('step %i: %s', (step, _, code, tell) => {

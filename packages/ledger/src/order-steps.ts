@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Digest, Json } from '@halligan/core'
+import type { Digest, Instant, Json } from '@halligan/core'
 import { digestOf } from './digest.ts'
 import { payloadTypes, verifyEnvelope } from './envelope.ts'
 import type { Claims } from './evidence.ts'
@@ -14,6 +14,11 @@ import { type Faults, fault, guardOf, type Judged } from './step.ts'
 /** PROTOCOL 5. */
 export const maxRoundTripMillis = 5_000
 export const maxSkewMillis = 30_000
+
+/** An act reaches the log within its nonce's five minutes; its author's clock may be off by the skew. */
+export const maxActAgeMillis = 300_000 + maxSkewMillis
+/** And its order reaches the target within `applyBefore`. Later, somebody held it back: see {@link freshness}. */
+export const maxActivationAgeMillis = maxActAgeMillis + 120_000
 
 /** 5. All digests match, the order stays within the terms, and it seals to the requester's key. */
 export function* digests(judged: Judged): Faults {
@@ -136,6 +141,19 @@ export function* time({ crypto, claims, trust, situation }: Judged): Faults {
     yield fault('too_late', `order.applyBefore: ${order.applyBefore}`)
   if (serverTime + roundTripMillis >= order.notAfter)
     yield fault('too_late', `order.notAfter: ${order.notAfter}`)
+  yield* freshness(claims, wallNow)
+}
+
+/**
+ * A server that holds the issuer's key could keep a signed activation and open it months later, after people
+ * thought better of it. The requester's own clock bounds that: the act says when it was signed.
+ */
+function* freshness({ activate }: Claims, wallNow: Instant): Faults {
+  const act = activate.statement
+  if (act === null) return
+  const age = wallNow - act.at
+  if (age > maxActivationAgeMillis || age < -maxActAgeMillis)
+    yield fault('activation_not_fresh', `activate.at: ${act.at}, here ${wallNow}`)
 }
 
 /** 10. Nothing was done for this grant here, and no later order holds the same account. */

@@ -10,7 +10,13 @@ import {
   type Revalidation,
   refuse,
 } from '@halligan/core'
-import { digestOf, payloadDigest, payloadTypes, sealEnvelope } from '@halligan/ledger'
+import {
+  digestOf,
+  maxActAgeMillis,
+  payloadDigest,
+  payloadTypes,
+  sealEnvelope,
+} from '@halligan/ledger'
 import { reviewersOf } from '@halligan/policy'
 import { type IncidentReading, readIncident } from '../sources/read-incident.ts'
 import type { Tx } from '../store/port.ts'
@@ -63,6 +69,8 @@ function activate(
   reading: IncidentReading,
   moment: Moment,
 ): Result<Effect, Refusal> {
+  if (Math.abs(moment.now - signed.act.at) > maxActAgeMillis)
+    return refuse({ code: 'act_not_fresh', serverTime: moment.now })
   const found = grantOf(tx, signed.act.grant)
   if (!found.ok) return found
   const grant = found.value

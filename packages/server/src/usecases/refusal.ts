@@ -12,6 +12,7 @@ export type IntakeRefusal = Readonly<
   | { code: 'bad_commitment'; commitment: Commitment }
   | { code: 'facts_stale'; asOf: Instant }
   | { code: 'grant_exists' }
+  | { code: 'act_not_fresh'; serverTime: Instant }
   | { code: 'nobody_to_alert' }
   | { code: 'already_done' }
   | { code: 'malformed_request'; issues: readonly [] }
