@@ -58,6 +58,23 @@ const opened = <T>(
   at: unknown,
 ) => must(verifyEnvelope<T>(nodeCrypto, type, at as Envelope, [issuer])).value
 
+test('INV-3 an activation signed long before or ahead of the server is refused, and said why', async () => {
+  const { grant, termsDigest } = await approved()
+  for (const millis of [-331_000, 331_000]) {
+    const lie = { at: estate.deps.clock.now() + millis }
+    const input = await sign(estate, 'ada', 'activate', {
+      grant,
+      termsDigest,
+      body: { sealTo },
+      lie,
+    })
+    const answer = await activateGrant(estate.deps, input)
+    expect(answer).toMatchObject({ ok: false, error: { code: 'act_not_fresh' } })
+  }
+  expect(phaseOf(estate, grant)).toBe('approved')
+  expect(refusalsOf(estate, 'ada')).toEqual(['act_not_fresh', 'act_not_fresh'])
+})
+
 test('K-05 INV-1 decision, orders and review are one transaction, below one checkpoint', async () => {
   const asked = await approved()
   const sizes: number[] = []
