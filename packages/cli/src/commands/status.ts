@@ -3,6 +3,7 @@ import type { ReadGrant } from '@halligan/sdk'
 import { Command } from 'commander'
 import { act, type Common, type Outcome, type Run, shown } from '../command.ts'
 import { type Desk, namedGrant, openDesk } from '../desk.ts'
+import { alertRows } from '../display/alert.ts'
 import { clockTime, fromNow } from '../display/duration.ts'
 import { type Rows, termsRows } from '../display/statement.ts'
 import { list, table } from '../display/table.ts'
@@ -79,9 +80,11 @@ async function grantStatus(desk: Desk, id: string): Promise<Outcome> {
   const read = await namedGrant(desk, id)
   if (!read.ok) return read
   const { grant, entries, notices } = read.value
-  const text = [grantText(read.value, desk.machine.now()), historyOf(read.value)].join(
-    '\n\n',
-  )
+  const now = desk.machine.now()
+  const text = [
+    grantText(read.value, now, alertRows(read.value)),
+    historyOf(read.value),
+  ].join('\n\n')
   return shown({ grant, entries, notices }, text, nextStep(grant))
 }
 
