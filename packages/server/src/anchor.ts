@@ -56,7 +56,7 @@ export interface Anchor {
   size(): number
   /** The signed note that stood at the path when the log was opened. */
   found(): Anchored | null
-  /** Waits for a write under way, and writes no more. */
+  /** Writes the last move down, unless the log is contradicted, and then no more. */
   close(): Promise<void>
 }
 
@@ -135,6 +135,8 @@ export function createAnchor(options: AnchorOptions): Anchor {
     found: () => options.found,
     async close() {
       cancelTimer?.()
+      // A log at rest has no entry that its anchor has not seen: an older copy put in its place is found out.
+      if (isBehind() && !safeMode.contradicted()) await flush().catch(() => undefined)
       closed = true
       await writing?.catch(() => undefined)
     },

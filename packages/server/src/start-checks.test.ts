@@ -9,7 +9,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { ok } from '@halligan/core'
+import { type GrantEvent, ok } from '@halligan/core'
 import { nodeCrypto } from '@halligan/ledger/node'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import {
@@ -65,6 +65,24 @@ function tamper(sql: string): void {
 }
 
 describe('at the start', () => {
+  test('INV-15 the last entry before a stop is anchored: a copy from just before it is a rollback', async () => {
+    await written()
+    const before = readFileSync(database())
+    await withLog(bench.options, ({ writer }) =>
+      writer.submit(
+        note('last', {
+          run(tx, now) {
+            tx.append(draftOf(grantId(2), wholeStory(grantId(2), now)[0] as GrantEvent))
+            return ok(0)
+          },
+        }),
+      ),
+    )
+    for (const suffix of ['-wal', '-shm']) rmSync(`${database()}${suffix}`, { force: true })
+    writeFileSync(database(), before)
+    expect(await causesAtStart()).toEqual(['rollback'])
+  })
+
   test('a log that is whole opens without a cause', async () => {
     await written()
     expect(await causesAtStart()).toEqual([])
