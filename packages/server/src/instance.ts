@@ -181,11 +181,15 @@ function wholeJournal({ store, journal, safeMode }: RunningLog): Pick<Journal, '
 /** Longer than this nothing waits that has become due while nobody looked. */
 const mostIdleMillis = 1000
 
+/** Between two tries of what could not be done just now. */
+const stuckMillis = 100
+
 /** Due work is read from the store; the timer only says when to look again (K-10). Stopping looks a last time. */
 function workWhenDue(deps: Deps, scheduler: Scheduler, log: Logger): () => Promise<void> {
   let stopped = false
   let cancel = () => {}
   let running: Promise<void> = Promise.resolve()
+  let before: Instant | null = null
 
   const work = async () => {
     let next: Instant | null = null
@@ -200,9 +204,12 @@ function workWhenDue(deps: Deps, scheduler: Scheduler, log: Logger): () => Promi
   const again = () => {
     running = work()
   }
+  /** What SAFE MODE or a full disk keeps due would otherwise keep a processor busy. */
   const waitFor = (due: Instant | null): number => {
+    const stays = due !== null && due === before && due <= deps.clock.now()
+    before = due
     const wait = due === null ? mostIdleMillis : due - deps.clock.now()
-    return Math.min(mostIdleMillis, Math.max(10, wait))
+    return Math.min(mostIdleMillis, Math.max(stays ? stuckMillis : 10, wait))
   }
   again()
   return async () => {
