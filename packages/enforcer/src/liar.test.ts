@@ -264,6 +264,9 @@ describe('a server modified to lie, with the real issuer and log keys, gets noth
     await sync(it)
     expect(told(it)).toEqual([])
     expect(it.host.target.effects).toEqual([])
+    expect(it.host.notes).toContainEqual(
+      expect.objectContaining({ what: 'round_trip_too_long', grant: ada }),
+    )
     it.estate.latencyMillis = 20
     await sync(it)
     expect(told(it)).toEqual(['applied'])

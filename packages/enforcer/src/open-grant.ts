@@ -60,7 +60,10 @@ export function admit(site: Site, heard: Heard, opening: Opening): Admitted | nu
   })
   const codes = [...new Set(verdict.failures.map(({ code }) => code))]
   if (heard.accepted === null) codes.push('unproven_state')
-  if (codes.length === 1 && codes[0] === 'round_trip_too_long') return null
+  if (codes.length === 1 && codes[0] === 'round_trip_too_long') {
+    site.log({ level: 'warn', what: 'round_trip_too_long', grant: order.grant })
+    return null
+  }
   for (const { step, code, detail } of verdict.failures)
     site.log({
       level: 'alarm',
