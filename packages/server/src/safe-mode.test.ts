@@ -103,6 +103,10 @@ test('CF-11 a key that cannot sign: nothing is acknowledged, and all of it is on
     down = true
     expect(await writer.submit(note('b'))).toMatchObject(refusedWith('outcome_unknown'))
     expect(await writer.submit(note('c'))).toMatchObject(refusedWith('safe_mode'))
+    // An end is committed all the same, and is known once it can be signed.
+    expect(await writer.submit(note('end', ending))).toMatchObject(
+      refusedWith('outcome_unknown'),
+    )
     expect(writer.frontier().head.size).toBe(1)
     down = false
     expect((await writer.submit(note('end', ending))).ok).toBe(true)
