@@ -46,6 +46,8 @@ export type EstateOptions = Readonly<{
   folder: string
   /** Preferred; another free one is taken for a new estate. */
   port: number
+  /** A new estate's policy; {@link exampleBundle} by default. */
+  bundle?: string
   /** Told before each step. */
   say(step: string): void
   /** Ends every process at once, whatever step is under way. */
@@ -142,7 +144,7 @@ function settled<T>(work: Promise<T>): Promise<T> {
 async function keysAndServer(
   folder: string,
   programs: Programs,
-  { port: preferred, say }: EstateOptions,
+  { port: preferred, bundle = exampleBundle, say }: EstateOptions,
 ): Promise<Founded> {
   const persons = Object.fromEntries(
     names.map((name) => [name, new Person(name, folder, programs)]),
@@ -150,7 +152,8 @@ async function keysAndServer(
   const place = join(folder, 'estate.json')
   const known = existsSync(place) ? JSON.parse(await readFile(place, 'utf8')) : null
   const port: number = known?.port ?? (await freePort(preferred))
-  const rosterDigest = known?.rosterDigest ?? (await found(folder, programs, persons, say))
+  const rosterDigest =
+    known?.rosterDigest ?? (await found(folder, programs, persons, bundle, say))
   await writeFile(place, `${JSON.stringify({ port, rosterDigest }, null, 2)}\n`)
   say('server')
   const server = programs.start(
@@ -173,6 +176,7 @@ async function found(
   folder: string,
   programs: Programs,
   persons: Readonly<Record<Name, Person>>,
+  bundle: string,
   say: (step: string) => void,
 ): Promise<string> {
   const at = (...parts: readonly string[]) => join(folder, ...parts)
@@ -188,7 +192,7 @@ async function found(
   const genesis = at('server', 'genesis.json')
   for (const name of trustees.slice(0, threshold))
     mustHold(await persons[name].run('roster', 'sign', genesis, '--yes'))
-  const printed = mustHold(await init('--genesis', genesis, '--bundle', exampleBundle))
+  const printed = mustHold(await init('--genesis', genesis, '--bundle', bundle))
   const digest = /sha256:[0-9a-f]{64}/.exec(printed)?.[0]
   if (digest === undefined) throw new Error('the ceremony printed no roster digest')
   return digest
