@@ -80,7 +80,7 @@ test('CF-05 every file of the store is private, the WAL included', () => {
   store.close()
 })
 
-test('K-17 a migration killed at any statement resumes, and a newer schema is refused', () => {
+test('K-17 a migration that failed halfway resumes, and a newer schema is refused', () => {
   const folder = join(temp.folder, 'migrations')
   mkdirSync(folder)
   const sql = (name: string, text: string) => writeFileSync(join(folder, name), text)
