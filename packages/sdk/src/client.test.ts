@@ -14,10 +14,10 @@ let client: Client
 let reason: Text
 
 /** A new run of the same person's program: what was believed stays, the connection does not. */
-const again = () =>
+const again = (fetch: typeof globalThis.fetch = server.fetch) =>
   createClient({
     server: 'http://127.0.0.1:1',
-    fetch: server.fetch,
+    fetch,
     crypto,
     now: () => now,
     trust: {
@@ -70,6 +70,17 @@ test('an honest server is believed, and what it proved is remembered', async () 
   })
   expect(trust.checkpoint?.size).toBe(2)
   expect(trust.rosters).toHaveLength(1)
+})
+
+test('INV-22 S-08 an act whose outcome is unknown is sent again, the same to the byte', async () => {
+  const sent: unknown[] = []
+  client = again(async (url, init) => {
+    if (String(url).includes('/v1/acts/') && sent.push(init?.body) === 1)
+      throw new TypeError('the connection broke')
+    return server.fetch(url, init)
+  })
+  expect(await request()).toMatchObject({ ok: true, value: { grant: grantId } })
+  expect([sent.length, new Set(sent).size]).toEqual([2, 1])
 })
 
 test('AP-22 one act is one signature, over that act alone', async () => {

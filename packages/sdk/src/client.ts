@@ -246,7 +246,9 @@ export class Client {
     const digest = payloadDigest(this.#options.crypto, envelope)
     const { blobs = [], bundle } = attached
     const body = { act: envelope, blobs, ...(bundle === undefined ? {} : { bundle }) }
-    const answer = await this.transport.call(`act_${act.verb}`, { body })
+    const send = () => this.transport.call(`act_${act.verb}`, { body })
+    const first = await send()
+    const answer = first.ok || !isUnknown(first.error) ? first : await send()
     if (!answer.ok) return answer
     if (answer.value.act !== digest)
       return deceived('other_entry', 'the answer is for another act')
@@ -319,3 +321,7 @@ export class Client {
     return full.ok ? this.transport.bytes('case_file', full.value) : full
   }
 }
+
+/** Nobody knows whether the act was entered. Sent again it is the same act, and gets its one answer (INV-22). */
+const isUnknown = ({ kind, code }: ClientRefusal): boolean =>
+  kind === 'unreachable' || code === 'outcome_unknown'

@@ -33,6 +33,22 @@ test('INV-18 T8 an answer without an end is read to its limit, and no further', 
   expect(told.cancelled).toBe(true)
 })
 
+test('S-08 a server that hangs is given up on, before its answer and in the middle of it', async () => {
+  const hang = (signal: AbortSignal | null | undefined) =>
+    new Promise<never>((_, reject) => {
+      signal?.addEventListener('abort', () => reject(signal.reason))
+    })
+  const silent = createTransport('http://127.0.0.1', (_, init) => hang(init?.signal), 20)
+  const lost = { ok: false, error: { kind: 'unreachable', code: 'unreachable' } }
+  expect(await silent.call('status')).toMatchObject(lost)
+  const halting = createTransport(
+    'http://127.0.0.1',
+    async (_, init) => new Response(new ReadableStream({ pull: () => hang(init?.signal) })),
+    20,
+  )
+  expect(await halting.bytes('case_file', { params: { grant: 'g' } })).toMatchObject(lost)
+})
+
 test('INV-18 T8 neither a line nor an event of a stream is kept without bound', async () => {
   const first = async (stream: ReadableStream<Uint8Array>) => {
     for await (const event of serverEvents(stream)) return event

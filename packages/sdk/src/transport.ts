@@ -34,23 +34,38 @@ export type Transport = Readonly<{
   ): Promise<Result<ReadableStream<Uint8Array>, ClientRefusal>>
 }>
 
-/** Speaks the route table to one server. Follows no redirect and sends no cookie. */
-export function createTransport(server: string, fetch: Fetch): Transport {
+/** A disk that hangs hangs the server. After this long its outcome counts as unknown (S-08). */
+const patienceMillis = 20_000
+
+/**
+ * Speaks the route table to one server. Follows no redirect and sends no cookie. A whole answer is waited for
+ * `patience` milliseconds and no longer; a stream, for as long as its caller likes.
+ */
+export function createTransport(
+  server: string,
+  fetch: Fetch,
+  patience: number = patienceMillis,
+): Transport {
   const send = async (id: RouteId, input: CallInput = {}) => {
     const route: Route = routes[id]
     const response = await request(server, fetch, route, input)
     if (!response.ok || response.value.ok) return response
     return refuse(await problemOf(response.value))
   }
+  const inTime = (input: CallInput = {}): CallInput => {
+    const end = AbortSignal.timeout(patience)
+    const { signal } = input
+    return { ...input, signal: signal === undefined ? end : AbortSignal.any([signal, end]) }
+  }
   return {
     async call(id, input) {
-      const response = await send(id, input)
+      const response = await send(id, inTime(input))
       if (!response.ok) return response
       const text = await wholeText(response.value)
       return text.ok ? parseAnswer(routes[id], text.value) : text
     },
     async bytes(id, input) {
-      const response = await send(id, input)
+      const response = await send(id, inTime(input))
       if (!response.ok) return response
       return wholeBody(response.value)
     },
