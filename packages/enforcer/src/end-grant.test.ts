@@ -15,6 +15,19 @@ test('what a grant left behind is told line by line, and nothing is said to be n
   )
 })
 
+test('a name that a grantee chose stays on its own line and crowds out no other', () => {
+  const text = diffText([
+    { what: 'role_added', object: 'x\nnothing else changed' },
+    { what: 'role_added', object: 'y'.repeat(10_000) },
+    { what: 'role_added', object: 'backdoor' },
+  ])
+  expect(text.split('\n')).toEqual([
+    'role_added x\\nnothing else changed',
+    `role_added ${'y'.repeat(200)}…`,
+    'role_added backdoor',
+  ])
+})
+
 test('INV-25 EN-14 a grantee who leaves a hundred thousand objects delays no other ending', () => {
   const left = functions(100_000)
   const begun = performance.now()

@@ -108,6 +108,7 @@ function differences(
 }
 
 const maxDiffLength = 7500
+const maxObjectLength = 200
 
 /**
  * A blob holds 8 KiB. What does not fit is counted, not hidden. A grantee decides how much there is, so each line is
@@ -118,7 +119,7 @@ export function diffText(found: readonly Found[]): string {
   const fitting: string[] = []
   let length = 0
   for (const { what, object } of found) {
-    const line = `${what} ${object}`
+    const line = `${what} ${oneLine(object)}`
     length += Buffer.byteLength(line) + 1
     if (length > maxDiffLength) break
     fitting.push(line)
@@ -126,6 +127,11 @@ export function diffText(found: readonly Found[]): string {
   const left = found.length - fitting.length
   return [...fitting, ...(left === 0 ? [] : [`and ${left} more`])].join('\n')
 }
+
+/** A grantee names the objects: no name crowds out the others or passes for a line of its own. */
+const oneLine = (object: string): string =>
+  JSON.stringify(object.slice(0, maxObjectLength)).slice(1, -1) +
+  (object.length > maxObjectLength ? '…' : '')
 
 export const subjectOf = (hold: Hold): Subject => {
   const { grant, target } = hold
