@@ -6,7 +6,7 @@ import { CompactEncrypt, importJWK } from 'jose'
 import type { Clock, Log, Random, Scheduler, Sealer } from './ports.ts'
 
 const bootIdFile = '/proc/sys/kernel/random/boot_id'
-/** Touched by systemd-timesyncd and by chrony's and ntpd's wait units, on a file system that a reboot empties. */
+/** Touched by systemd-timesyncd, on a file system that a reboot empties. Beside another time daemon, have its unit touch it. */
 const synchronisedFile = '/run/systemd/timesync/synchronized'
 
 /** `os.uptime` is /proc/uptime on Linux: CLOCK_BOOTTIME, which counts through suspend. */
