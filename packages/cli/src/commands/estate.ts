@@ -1,8 +1,10 @@
 import { Command } from 'commander'
 import { act, type Common, type Run, shown } from '../command.ts'
+import { visible } from '../display/visible.ts'
 import { type ExampleEstate, openEstate } from '../example/estate.ts'
 import { names, people } from '../example/people.ts'
 import { interruptSignal } from '../interrupt.ts'
+import type { Machine } from '../machine.ts'
 
 type Options = Readonly<{ dir: string; port: string }> & Common
 
@@ -25,6 +27,11 @@ export const estateCommand = (run: Run): Command =>
           })
           const seconds = ((performance.now() - started) / 1000).toFixed(1)
           terminal.data(screen(estate, seconds))
+          const causes = await safeModeOf(run.machine, estate)
+          if (causes.length > 0)
+            terminal.say(
+              `\nSAFE MODE (${causes.map(visible).join(', ')}): nothing is opened, ending goes on. How to leave it: docs/trust.md.`,
+            )
           await aborted(signal)
           terminal.say('\nStopping. The data stays; start again to resume.')
           await estate.stop()
@@ -32,6 +39,15 @@ export const estateCommand = (run: Run): Command =>
         }),
       ),
   )
+
+async function safeModeOf(
+  { fetch }: Machine,
+  { url }: ExampleEstate,
+): Promise<readonly string[]> {
+  const answer = await fetch(`${url}/healthz`)
+  const { safeMode } = (await answer.json()) as { safeMode: readonly string[] }
+  return safeMode
+}
 
 const aborted = (signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => {
