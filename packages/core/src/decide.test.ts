@@ -97,6 +97,8 @@ describe('a grant', () => {
   it('ends when its enforcer ended it locally before the deadline', () => {
     const local = after(active, [9, reportOf({ kind: 'ending', cause: 'local_root' })])
     expect(local).toMatchObject({ phase: 'revoked', endedAt: second(9) })
+    const onTime = after(active, [62, reportOf({ kind: 'ending', cause: 'deadline' })])
+    expect(onTime).toMatchObject({ phase: 'expired', endedAt: second(62) })
   })
 
   it('AC-07 keeps the truth of each target apart, and the unknown one on the books', () => {

@@ -299,6 +299,9 @@ function endedByReport(
     return [{ kind: 'returned', at: now, cause: 'all_refused', by: null, act: null }]
   const over = after.every((target) => target.phase === 'revoking' || isSettled(target))
   if (!over || now >= grant.notAfter) return []
+  // The enforcer's bound leaves out the round trip, so its deadline comes a moment before the server's.
+  if (report.kind === 'ending' && report.cause === 'deadline')
+    return [{ kind: 'expired', at: now }]
   return [{ kind: 'revoked', at: now, cause: 'ended_locally', by: null, act: null }]
 }
 
