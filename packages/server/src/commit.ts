@@ -6,7 +6,7 @@
 import { type Instant, ok, type Result, refuse } from '@halligan/core'
 import { type Crypto, type Signer, signCheckpoint } from '@halligan/ledger'
 import type { Anchor } from './anchor.ts'
-import type { SafeMode, SafeModeChange } from './safe-mode.ts'
+import { isPassing, type SafeMode, type SafeModeChange } from './safe-mode.ts'
 import type { SteadyClock } from './steady-clock.ts'
 import { EntryTooLarge, rootAt } from './store/log-table.ts'
 import {
@@ -47,24 +47,14 @@ export interface Committer {
 }
 
 export function createCommitter(options: CommitOptions): Committer {
-  const { store, clock, crypto, signer, anchor, safeMode } = options
+  const { store, clock, crypto, anchor, safeMode } = options
   let broken = false
-  let frontier = asFound(store.view().head())
-
-  function signed(head: Head) {
-    return { head, checkpoint: signCheckpoint(crypto, head, signer) }
-  }
-
-  /** A head that contradicts what was signed gets no signature: two roots of one size never both have one (INV-13). */
-  function asFound(head: Head) {
-    if (!safeMode.contradicted()) return signed(head)
-    return { head, checkpoint: anchor.found()?.note ?? '' }
-  }
+  let frontier = asFound(options, store.view().head())
 
   function moveFrontier(): void {
     const head = store.view().head()
     if (head.size === frontier.head.size) return
-    frontier = signed(head)
+    frontier = signed(options, head)
     anchor.move(head.size, frontier.checkpoint)
   }
 
@@ -132,6 +122,23 @@ export function createCommitter(options: CommitOptions): Committer {
       return true
     },
   }
+}
+
+const signed = ({ crypto, signer }: CommitOptions, head: Head) => ({
+  head,
+  checkpoint: signCheckpoint(crypto, head, signer),
+})
+
+/**
+ * Two roots of one size never both get a signature (INV-13). A head that was rolled back was signed once, as its
+ * seal shows, so signing it again says nothing new, and the trustees need it to close the log there.
+ */
+function asFound(options: CommitOptions, head: Head) {
+  const { safeMode, anchor } = options
+  const earlier = safeMode
+    .causes()
+    .every(({ cause }) => cause === 'rollback' || isPassing(cause))
+  return earlier ? signed(options, head) : { head, checkpoint: anchor.found()?.note ?? '' }
 }
 
 function settle({ answer, fail }: Waiting, outcome: Outcome): void {

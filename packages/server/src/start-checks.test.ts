@@ -156,14 +156,21 @@ describe('at the start', () => {
     expect(await causesAtStart()).toEqual(['rollback'])
   })
 
-  test('S-10 AU-05 an older copy of the folder is a rollback', async () => {
-    await withLog(bench.options, ({ writer }) => writer.submit(note('before')))
+  test('S-10 AU-05 INV-13 an older copy of the folder is a rollback, and shows the head it once signed', async () => {
+    let once = ''
+    await withLog(bench.options, async ({ writer }) => {
+      await writer.submit(note('before'))
+      once = writer.frontier().checkpoint
+    })
     const backup = join(root.folder, 'backup')
     cpSync(data, backup, { recursive: true })
     await written()
     rmSync(data, { recursive: true })
     renameSync(backup, data)
     expect(await causesAtStart()).toEqual(['rollback'])
+    await withLog(bench.options, async ({ writer }) =>
+      expect(writer.frontier().checkpoint).toBe(once),
+    )
   })
 
   test('ST-02 what was used stays used: an old store takes no command at all', async () => {
