@@ -123,6 +123,20 @@ describe('over the unix socket', () => {
     expect(told(it)).toEqual(['applied', 'ending', 'absent', 'cleaned'])
   })
 
+  test('a grant that never came here is fenced off, and said to be none', async () => {
+    const it = await cutOff()
+    const answer = await ask(it, { command: 'end', grant: ben })
+    expect(answer).toMatchObject({ value: { held: [], targets: [targetName] } })
+    expect(await ask(it, { command: 'end', grant: ada })).toMatchObject({
+      value: { held: [targetName] },
+    })
+    it.estate.down = false
+    it.estate.grant(ben)
+    await sync(it)
+    await pass(it, 1000)
+    expect(hasAccess(it.host.target, ben)).toBe(false)
+  })
+
   test('status names what is held, and no secret', async () => {
     const it = await cutOff()
     const answer = await ask(it, { command: 'status' })

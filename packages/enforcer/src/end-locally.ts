@@ -20,6 +20,9 @@ import type { Place, Site } from './site.ts'
 import { holdIn, mayStand } from './state.ts'
 
 export type Ended = Readonly<{ grant: GrantId; targets: readonly string[] }>
+
+/** `held`: the targets where this enforcer knew of the grant before. None: it ended nothing, and will never open it. */
+export type EndedHere = Ended & Readonly<{ held: readonly string[] }>
 export type EndRefusal = Readonly<{ code: string; reason: string }>
 
 /** On every target of this enforcer where the grant is not over: root need not know where. */
@@ -27,12 +30,13 @@ export function endGrant(
   site: Site,
   grant: GrantId,
   cause: Extract<EndingCause, 'local_root' | 'local_act'>,
-): Ended {
+): EndedHere {
   const targets = [...site.connectors.keys()]
   const known = targets.filter((target) => site.books.hold(grant, target).phase !== 'none')
   const where = known.length > 0 ? known : targets
   return {
     grant,
+    held: known,
     targets: where.filter((target) => beginEnd(site, { grant, target }, cause)),
   }
 }

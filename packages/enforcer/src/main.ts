@@ -5,6 +5,7 @@
  * @module
  */
 import { readFileSync } from 'node:fs'
+import { type Json, parseGrantId } from '@halligan/core'
 import { Command, CommanderError } from 'commander'
 import { check } from './check.ts'
 import { composeSite } from './compose.ts'
@@ -77,6 +78,8 @@ function commandFor(grant?: string, act?: string, all?: boolean): Asked {
   if (all) return { command: 'end_all' }
   if (act !== undefined)
     return { command: 'end_act', act: JSON.parse(readFileSync(act, 'utf8')) }
+  if (grant !== undefined && !parseGrantId(grant).ok)
+    throw new Error(`malformed_grant: ${grant} is no grant id; see status for what is held`)
   if (grant !== undefined) return { command: 'end', grant }
   throw new Error('name a grant, or give --act FILE or --all')
 }
@@ -87,11 +90,23 @@ async function local(dir: string, command: Asked): Promise<number> {
   })
   if (answer.ok) {
     print(answer.value)
+    if (heldNothing(answer.value)) process.stderr.write(nothingHeld)
     return 0
   }
   process.stderr.write(`halligan-enforcer: ${answer.code}: ${answer.reason}\n`)
   return 1
 }
+
+/** Not a refusal: the grant is fenced off all the same. But whoever mistyped its id must not go home. */
+const nothingHeld =
+  'halligan-enforcer: nothing was held here under this id, so no access was ended; it will never be opened. Compare the id with status.\n'
+
+const heldNothing = (value: Json): boolean =>
+  typeof value === 'object' &&
+  value !== null &&
+  'held' in value &&
+  Array.isArray(value.held) &&
+  value.held.length === 0
 
 /** Resolves once told to stop, or with 1 after a broken promise: whoever supervises it starts it again. */
 async function run(dir: string): Promise<number> {

@@ -67,7 +67,16 @@ test('K-10 a process killed with -9 comes back on the same folder and goes on en
   await enrol()
   const first = await start()
   await expect(ask('run')).rejects.toThrow(/another enforcer/)
-  expect(await ask('end', grant)).toEqual({ grant, targets: ['payments-pg'] })
+  await expect(ask('end', 'g-mistyped')).rejects.toThrow(/malformed_grant/)
+  const { stdout, stderr } = await run(process.execPath, [
+    program,
+    'end',
+    grant,
+    '--dir',
+    dir,
+  ])
+  expect(JSON.parse(stdout)).toEqual({ grant, held: [], targets: ['payments-pg'] })
+  expect(stderr).toContain('nothing was held here')
   first.kill('SIGKILL')
   await once(first, 'exit')
   await expect(ask('status')).rejects.toThrow(/no enforcer runs/)
