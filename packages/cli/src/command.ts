@@ -45,18 +45,19 @@ export const act =
     const options = command.optsWithGlobals<Options & Common>()
     const outcome = await work(options, command.args)
     const grant = command.args.find((arg) => parseGrantId(arg).ok) ?? 'GRANT'
-    finish(print(machine, outcome, options.json === true, grant))
+    const named = { grant, command: command.name() }
+    finish(print(machine, outcome, options.json === true, named))
   }
 
-/** `grant` is the one that the command line names: what to type next must not need retyping. */
+/** `named` is what the command line names: what to type next must not need retyping. */
 function print(
   { terminal }: Machine,
   outcome: Outcome,
   json: boolean,
-  grant: string,
+  named: Readonly<{ grant: string; command: string }>,
 ): ExitCode {
   if (!outcome.ok) {
-    terminal.say(refusalText(outcome.error, grant))
+    terminal.say(refusalText(outcome.error, named.grant, named.command))
     if (json) terminal.data(JSON.stringify({ refused: outcome.error }))
     return exitCodeOf(outcome.error)
   }

@@ -29,6 +29,21 @@ Next: Read the grant again: \`halligan status ${grant}\`.`,
     )
   })
 
+  test.each(['revoke', 'return'])(
+    'no answer to %s names the way without a server',
+    (verb) => {
+      const silent: CliRefusal = {
+        kind: 'unreachable',
+        code: 'unreachable',
+        detail: 'refused',
+      }
+      const text = refusalText(silent, grant, verb)
+      expect(text).toContain(`halligan ${verb} ${grant} --out FILE`)
+      expect(text).toContain('halligan enforcer end --dir DIR --act FILE')
+      expect(refusalText(silent, grant, 'approve')).not.toContain('--out')
+    },
+  )
+
   test('lists reasons as words', () => {
     const reasons = ['no policy permits it', 'and another\n  phase: active']
     expect(refusalText(refused('not_allowed', { reasons }))).toContain(

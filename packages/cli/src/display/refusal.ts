@@ -7,7 +7,7 @@ import { visible } from './visible.ts'
  * What went wrong and what to type next. For a code that this version knows, the words are its own: text from the server
  * is shown as data, never as advice (WB-19).
  */
-export function refusalText(refusal: CliRefusal, grant = 'GRANT'): string {
+export function refusalText(refusal: CliRefusal, grant = 'GRANT', command = ''): string {
   switch (refusal.kind) {
     case 'refused':
       return refusedText(refusal, grant)
@@ -21,6 +21,7 @@ export function refusalText(refusal: CliRefusal, grant = 'GRANT'): string {
       return lines(
         `No answer (${refusal.code}): ${visible(refusal.detail)}`,
         'Next: try again. The same act is counted once, however often it is sent.',
+        ends(command) ? endingWithoutServer(grant, command) : '',
       )
     case 'usage':
     case 'failed':
@@ -31,6 +32,16 @@ export function refusalText(refusal: CliRefusal, grant = 'GRANT'): string {
       )
   }
 }
+
+const ends = (command: string) => command === 'revoke' || command === 'return'
+
+/** An end must not wait for a control plane: the enforcer takes it from the person's own hand (PROTOCOL 3.8 d). */
+const endingWithoutServer = (grant: string, command: string) =>
+  lines(
+    'Or end it without the server:',
+    `  halligan ${command} ${grant} --out FILE`,
+    '  halligan enforcer end --dir DIR --act FILE    (on the host of the enforcer)',
+  )
 
 function refusedText(
   refusal: Extract<CliRefusal, { kind: 'refused' }>,
