@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { duration, fromNow } from './display/duration.ts'
-import { parseLife } from './life.ts'
+import { grantLife, parseLife } from './life.ts'
 
 test.each<[string, number | null]>([
   ['90', 90],
@@ -16,6 +16,19 @@ test.each<[string, number | null]>([
   ['9999999', null],
 ])('a life of %j', (text, seconds) => {
   expect(parseLife(text)).toBe(seconds)
+})
+
+test('a life over what any grant lasts says the limit, and what to type', () => {
+  expect(grantLife('4h')).toEqual({ ok: true, value: 14_400 })
+  expect(grantLife('9h')).toMatchObject({
+    error: {
+      kind: 'usage',
+      code: 'life_out_of_range',
+      detail: '9h is longer than any grant lasts: at most 4h',
+      next: expect.stringContaining('--life 4h'),
+    },
+  })
+  expect(grantLife('long')).toMatchObject({ error: { code: 'malformed_life' } })
 })
 
 test.each<[number, string]>([

@@ -177,7 +177,7 @@ const ofPolicy = {
   life_out_of_range: text(
     422,
     'The life asked for is longer than the route allows',
-    'Ask for at most `maxLifeSeconds`.',
+    'Ask for at most `maxLifeSeconds`: `--life SECONDS`, or 15m, 1h.',
   ),
   malformed_incident: text(
     422,

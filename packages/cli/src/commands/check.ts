@@ -6,8 +6,7 @@ import { counted } from '../display/counted.ts'
 import { duration } from '../display/duration.ts'
 import { table } from '../display/table.ts'
 import { visible } from '../display/visible.ts'
-import { parseLife } from '../life.ts'
-import { usage } from '../refusal.ts'
+import { grantLife } from '../life.ts'
 
 type Options = Readonly<{ incident?: string; life?: string; person?: string }> & Common
 
@@ -19,14 +18,13 @@ export const checkCommand = (run: Run): Command =>
     .option('--person <id>', 'for someone else, if your role permits it')
     .action(
       act<Options>(run, async ({ incident, life, person }) => {
-        const lifeSeconds = life === undefined ? undefined : parseLife(life)
-        if (lifeSeconds === null)
-          return usage('malformed_life', `${life} is not a time`, 'use 90s, 15m or 1h')
+        const lived = life === undefined ? null : grantLife(life)
+        if (lived?.ok === false) return lived
         const desk = await openDesk(run.machine)
         if (!desk.ok) return desk
         const body = {
           ...(incident === undefined ? {} : { incident }),
-          ...(lifeSeconds === undefined ? {} : { lifeSeconds }),
+          ...(lived === null ? {} : { lifeSeconds: lived.value }),
           ...(person === undefined ? {} : { person }),
         }
         const answer = await desk.value.client.call('check', { body })

@@ -6,8 +6,7 @@ import { act, type Common, type Outcome, type Run, shown } from '../command.ts'
 import { type Desk, newText, openDesk, sign, textOption } from '../desk.ts'
 import { fromNow } from '../display/duration.ts'
 import { newGrantId } from '../grant-id.ts'
-import { parseLife } from '../life.ts'
-import { usage } from '../refusal.ts'
+import { grantLife } from '../life.ts'
 
 type Options = Readonly<{
   incident: string
@@ -36,16 +35,11 @@ export const requestCommand = (run: Run): Command =>
     .option('--for <principal...>', 'on whose behalf you act, beside yourself')
     .action(
       act<Options>(run, async (options, [entitlement = '']) => {
-        const lifeSeconds = parseLife(options.life)
-        if (lifeSeconds === null)
-          return usage(
-            'malformed_life',
-            `${options.life} is not a time`,
-            'use 90s, 15m or 1h',
-          )
+        const life = grantLife(options.life)
+        if (!life.ok) return life
         const desk = await openDesk(run.machine)
         if (!desk.ok) return desk
-        return request(desk.value, entitlement, lifeSeconds, options)
+        return request(desk.value, entitlement, life.value, options)
       }),
     )
 
