@@ -128,16 +128,26 @@ describe('a statement opens nothing', () => {
       'signed by another',
       signed('ada', { keyId: signerOf('ada').keyId }, signerOf('mallory')),
     ],
-    ['under the key of another', signed('ada', {}, signerOf('mallory'))],
     ['for another estate', signed('ada', { estate: 'other' })],
     ['for another log', signed('ada', { origin: 'other/log' })],
     ['with a field too many', signed('ada', { admin: true })],
-    ['by nobody known', signed('eve')],
     ['under another payload type', { ...signed('ada'), payloadType: payloadTypes.act }],
     ['that nobody signed', { ...sealEnvelope(payloadTypes.session, {}), signatures: [] }],
   ])('%s', (_, session) => {
     expect(sessions.open(session, roster, now)).toMatchObject({
       error: { code: 'bad_session_statement' },
+    })
+  })
+
+  test.each<[string, Envelope]>([
+    ['under the key of another', signed('ada', {}, signerOf('mallory'))],
+    ['by nobody known', signed('eve')],
+    ['under a key that is only proposed', signed('ada', {}, signerOf('eve'))],
+    ['by an enforcer unknown', signed('enforcer/enf-other', {}, signerOf('eve'))],
+  ])('%s: the roster does not know the key', (_, session) => {
+    expect(sessions.open(session, roster, now)).toEqual({
+      ok: false,
+      error: { code: 'unknown_key', keyId: session.signatures[0]?.keyid },
     })
   })
 })

@@ -32,6 +32,7 @@ export type SessionRefusal = Readonly<
   | { code: 'session_expired' }
   | { code: 'bad_challenge' }
   | { code: 'bad_session_statement' }
+  | { code: 'unknown_key'; keyId: string }
 >
 
 export interface Sessions {
@@ -72,8 +73,8 @@ export function createSessions(crypto: Crypto, random: Random, key: Uint8Array):
 
     open(session, roster, now) {
       const statement = readStatement(crypto, session, roster)
-      if (statement === null) return refuse({ code: 'bad_session_statement' })
-      const { challenge, principal, keyId } = statement
+      if (!statement.ok) return statement
+      const { challenge, principal, keyId } = statement.value
       const expiry = expiryOf(mac, challenge, principal, roster)
       if (expiry === null || now >= expiry || spent.has(challenge))
         return refuse({ code: 'bad_challenge' })
@@ -109,21 +110,27 @@ function callerOf(id: string, keyId: KeyId, until: Instant): Caller {
   return { kind: 'enforcer', id, enforcer: id.slice('enforcer/'.length), keyId, until }
 }
 
-/** The statement, if a key of the principal that it names has signed it for this estate and log. */
+/**
+ * The statement, if a key of the principal that it names has signed it for this estate and log. Whether the roster names
+ * that key is said to anyone: rosters are public.
+ */
 function readStatement(
   crypto: Crypto,
   session: Envelope,
   roster: Roster,
-): SessionStatement | null {
+): Result<SessionStatement, SessionRefusal> {
   const read = readEnvelope(payloadTypes.session, session)
   const parsed = read.ok ? sessionStatement.safeParse(read.value.value) : null
-  if (!parsed?.success) return null
+  if (!parsed?.success) return unproven
   const { data } = parsed
-  if (data.estate !== roster.estate || data.origin !== originOf(roster)) return null
+  if (data.estate !== roster.estate || data.origin !== originOf(roster)) return unproven
   const keys = keysOf(roster, data.principal).filter(({ keyId }) => keyId === data.keyId)
+  if (keys.length === 0) return refuse({ code: 'unknown_key', keyId: data.keyId })
   const verified = verifyEnvelope(crypto, payloadTypes.session, session, keys)
-  return verified.ok && verified.value.keyIds.includes(data.keyId) ? data : null
+  return verified.ok && verified.value.keyIds.includes(data.keyId) ? ok(data) : unproven
 }
+
+const unproven = refuse({ code: 'bad_session_statement' } as const)
 
 function keysOf(roster: Roster, id: string): readonly Key[] {
   if (!id.startsWith('enforcer/'))
