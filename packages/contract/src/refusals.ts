@@ -119,7 +119,7 @@ const ofActs = {
   unknown_key: text(
     401,
     'The roster does not know this key',
-    'Use a key that stands in the current roster, or redeem an invitation.',
+    'One that was only proposed counts once the trustees have taken it in: `halligan roster propose --accept PRINCIPAL=KEYID`. Otherwise use a key that the current roster names for you, or redeem an invitation.',
   ),
   unknown_principal: text(
     401,
@@ -208,6 +208,11 @@ const ofPolicy = {
   ),
   unknown_bundle: text(404, 'No such bundle was proposed', 'Propose it first.'),
   bundle_in_force: text(409, 'This bundle is in force already', 'Nothing is left to do.'),
+  unknown_system: text(
+    404,
+    'The bundle in force has no such system',
+    'Write it as `estate.yaml` does, like one of `systems`.',
+  ),
   unknown_incident: text(
     404,
     'There is no such incident',

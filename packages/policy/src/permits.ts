@@ -49,7 +49,11 @@ export type Permission = Readonly<{ allowed: boolean; reasons: readonly string[]
 /** Whether the bundle lets `ask.principal` do it. `reasons` says what forbade, or what permitted. */
 export function permits(rules: Rules, ask: Ask): Permission {
   const about = resourceOf(rules, ask)
-  if (about === null) return { allowed: false, reasons: ['eval_error: no such thing'] }
+  if (about === null)
+    return {
+      allowed: false,
+      reasons: [`eval_error: no such ${namedIn(ask)} in the estate`],
+    }
   if (!wellFormed(ask.principal))
     return { allowed: false, reasons: ['eval_error: not a principal'] }
   return said(
@@ -84,6 +88,9 @@ function resourceOf({ estate }: Rules, { entitlement, system }: Ask): About | nu
   }
   return { resource: estateUid, entities: [] }
 }
+
+const namedIn = ({ entitlement, system }: Ask): string =>
+  entitlement === undefined ? `system as ${system}` : `entitlement as ${entitlement}`
 
 function said({ policies }: Rules, answer: Answer): Permission {
   const { allowed, determining, errors } = answer

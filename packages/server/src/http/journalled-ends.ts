@@ -67,7 +67,9 @@ function endsOfIncident(
   at: Instant,
 ): readonly Envelope[] {
   const view = deps.view()
-  if (!askForEach(view, incident).every((asked) => permitted(deps, view, by, asked).ok))
+  if (
+    !askForEach(deps, view, incident).every((asked) => permitted(deps, view, by, asked).ok)
+  )
     return []
   return activeUnder(view, incident).flatMap((grant) =>
     endOrders(deps, grant, 'incident_closed', at).map(({ order }) => order),

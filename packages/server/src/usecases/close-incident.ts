@@ -21,16 +21,19 @@ export const closeIncident = (
   input: ActInput,
 ): Promise<Result<ActAnswer, Refusal>> =>
   acceptAct(deps, 'close_incident', input, {
-    asks: (tx, { act }) => ok(askForEach(tx, act.body.incident)),
+    asks: (tx, { act }) => ok(askForEach(deps, tx, act.body.incident)),
     run: (tx, { act, envelope }, { now }) =>
       endIncident(deps, tx, act.body.incident, { actor: act.by, act: envelope }, now),
   })
 
-/** To close an incident asks for each system that it affects. */
-export function askForEach(view: View, id: string): readonly Asked[] {
+/** To close an incident asks for each system that it affects; for one that no bundle knows any more, about the estate. */
+export function askForEach(deps: Deps, view: View, id: string): readonly Asked[] {
+  const policy = deps.inForce.policy(view)
+  const known = policy.ok ? policy.value.estate.systems : {}
   const systems = view.incident(id)?.systems ?? []
   const ask = { action: 'close_incident' } as const
-  return systems.length === 0 ? [ask] : systems.map((system) => ({ ...ask, system }))
+  if (systems.length === 0) return [ask]
+  return systems.map((system) => (Object.hasOwn(known, system) ? { ...ask, system } : ask))
 }
 
 /** Whoever closes it: a person's act, or the source that opened it. */

@@ -123,12 +123,26 @@ describe('a person', () => {
 
   test('opens one only where the policy permits, for every system named', async () => {
     expect(await open('mallory')).toMatchObject({ error: { code: 'not_allowed' } })
-    expect(await open('ada', ['payments-db', 'hr-db'])).toMatchObject({
-      error: { code: 'not_allowed' },
-    })
     expect(refusalsOf(estate, 'mallory')).toEqual(['not_allowed'])
     must(await open('ada'))
     expect(await open('ada')).toMatchObject({ error: { code: 'incident_exists' } })
+  })
+
+  test.each(['ada', 'dee'] as const)(
+    '%s is told the name that no estate knows',
+    async (by) => {
+      expect(await open(by, ['payments-db', 'nope'])).toEqual({
+        ok: false,
+        error: { code: 'unknown_system', system: 'nope', systems: ['payments-db'] },
+      })
+      expect(refusalsOf(estate, by)).toEqual(['unknown_system'])
+    },
+  )
+
+  test('closes what a source opened for a system unknown here, given the whole estate', async () => {
+    must(await send({ ...opened, data: { ...opened.data, systems: ['nope'] } }))
+    expect(await close('ada', 'pd-7')).toMatchObject({ error: { code: 'not_allowed' } })
+    must(await close('dee', 'pd-7'))
   })
 
   test('closes it once', async () => {

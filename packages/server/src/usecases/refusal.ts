@@ -25,6 +25,7 @@ export type EstateRefusal = Readonly<
   | { code: 'bad_bundle'; problems: readonly BundleProblem[] }
   | { code: 'unknown_bundle' }
   | { code: 'bundle_in_force' }
+  | { code: 'unknown_system'; system: string; systems: readonly string[] }
   | { code: 'unknown_incident' }
   | { code: 'incident_exists' }
   | { code: 'incident_closed' }
