@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 
-/** Who may import whom: DESIGN's arrows, and no others. */
+/** Who may import whom: the arrows of ARCHITECTURE.md, and no others. */
 const arrows: Readonly<Record<string, readonly string[]>> = {
   core: [],
   ledger: ['core'],

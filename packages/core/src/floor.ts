@@ -4,7 +4,7 @@ import type { Terms } from './terms.ts'
 
 /**
  * The hard floor: what holds in every deployment, in code. Policy can add to it and never
- * take from it (DESIGN 5).
+ * take from it.
  */
 export const floor = {
   maxLifeSeconds: 4 * 3600,

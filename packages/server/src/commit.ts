@@ -92,7 +92,7 @@ export function createCommitter(options: CommitOptions): Committer {
     throw new StorageFailed('the store was replaced under a commit')
   }
 
-  /** THREATS M3: what a failed commit did is known only after the store was opened anew. */
+  /** What a failed commit did is known only after the store was opened anew: it may be there yet. */
   function outcomeUnknown(batch: readonly Waiting[], cause: unknown): void {
     broken = true
     safeMode.enter('unknown_commit', cause instanceof Error ? cause.message : String(cause))

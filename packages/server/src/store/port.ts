@@ -149,7 +149,7 @@ export interface Store {
   /**
    * One durable transaction; with it are stored the entries, their leaf hashes and the head (size, root).
    * Throws {@link StorageFailed} when it is not known whether the transaction is durable: the store must then
-   * be reopened before anything else is believed (THREATS M3).
+   * be reopened before anything else is believed.
    */
   transact<T>(now: Instant, work: (batch: Batch) => T): T
   resultOf(key: Digest): StoredResult | null

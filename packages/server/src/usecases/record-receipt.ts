@@ -149,7 +149,7 @@ function keepSealed(
   return ok(null)
 }
 
-/** Access, or a report of it, that no grant explains: on the target's own record (DESIGN 7). */
+/** Access, or a report of it, that no grant explains: on the target's own record. */
 function enterDrift(tx: Tx, { receipt, envelope, digest }: Verified, now: Instant): Placed {
   const { detail, target, enforcer } = receipt
   const placed = tx.append({
