@@ -59,3 +59,19 @@ test('every decision is numbered once', () => {
   expect(new Set(numbers).size).toBe(numbers.length)
   expect(numbers.every((number) => /^\d{4}$/.test(number))).toBe(true)
 })
+
+test('every id that a test carries is explained in docs/threats.md', () => {
+  const tests = readdirSync(join(root, 'packages'), { recursive: true, encoding: 'utf8' })
+    .filter((file) => !file.includes('node_modules') && /\.(test|contract)\.ts$/.test(file))
+    .map((file) => read(join('packages', file)))
+  const names = tests.flatMap(
+    (text) => text.match(/\b(?:INV-\d+|[A-Z]{1,2}-\d\d)\b/g) ?? [],
+  )
+  const explained = read('docs/threats.md')
+  const known = (id: string) =>
+    id.startsWith('INV-')
+      ? new RegExp(`^${id.slice(4)}\\. `, 'm').test(explained)
+      : explained.includes(`| ${id} |`)
+  expect([...new Set(names)].filter((id) => !known(id))).toEqual([])
+  expect(new Set(names).size).toBeGreaterThan(100)
+})
