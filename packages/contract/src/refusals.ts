@@ -208,6 +208,11 @@ const ofPolicy = {
   ),
   unknown_bundle: text(404, 'No such bundle was proposed', 'Propose it first.'),
   bundle_in_force: text(409, 'This bundle is in force already', 'Nothing is left to do.'),
+  cannot_reach_quorum: text(
+    409,
+    'Too few people besides you could approve this bundle',
+    'Have somebody propose it who is not in the groups of `policyChange`, or who leaves enough of them.',
+  ),
   unknown_system: text(
     404,
     'The bundle in force has no such system',

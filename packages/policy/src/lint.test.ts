@@ -188,9 +188,15 @@ describe('RQ-16 the control plane', () => {
 })
 
 it('PO-05 a change of policy needs people who can approve it', () => {
-  expect(reasons('security: [cy, dee]', 'security: [cy]')).toContain(
+  const groups = 'groups: [payments-leads, security]'
+  expect(reasons(groups, 'groups: [reviewers]')).toContain(
     '2 approvals, 1 people to give them',
   )
+  const three = 'approvals: 2\n  groups: [payments-leads, security]'
+  expect(reasons(three, three.replace('2', '3'))).toContain(
+    'whoever proposes a bundle, fewer than 3 others could approve it',
+  )
+  expect(reasons(groups, 'groups: [security]')).toEqual([])
 })
 
 it('a forbid without advice is refused, for its reason is what people read', () => {

@@ -4,9 +4,16 @@
  *
  * @module
  */
-import type { RouteTerms } from '@halligan/core'
+import { closureOf, type PrincipalId, type RouteTerms } from '@halligan/core'
 import type { Bundle } from './bundle.ts'
-import { type Entitlement, membersOf, routesOf, type System } from './estate.ts'
+import {
+  type Entitlement,
+  everyone,
+  groupsOf,
+  membersOf,
+  routesOf,
+  type System,
+} from './estate.ts'
 import { whyUnendable } from './privileges.ts'
 import type { BundleProblem } from './problem.ts'
 import { approversFor, isLivingHuman, type People, requestersOf } from './reach.ts'
@@ -185,16 +192,36 @@ function controlPlane(
   })
 }
 
-/** One author and at least one other person, who must exist. */
-function policyChange({ estate }: Bundle, people: People): readonly Finding[] {
+/**
+ * At least one author, and enough others to approve: the bundle in force decides who may change it, so one that leaves
+ * too few would stand for good.
+ */
+function policyChange(bundle: Bundle, people: People): readonly Finding[] {
+  const { estate } = bundle
   const { approvals, groups } = estate.policyChange
   const members = new Set(groups.flatMap((group) => membersOf(estate, group)))
   const living = [...members].filter((person) => isLivingHuman(people, person))
-  if (living.length >= approvals) return []
+  const at = ['policyChange', 'approvals']
+  if (living.length < approvals)
+    return [{ at, reason: `${approvals} approvals, ${living.length} people to give them` }]
+  const may = (person: PrincipalId) =>
+    isLivingHuman(people, person) && mayChangePolicy(bundle, person)
+  const approvers = living.filter(may)
+  const reaches = (author: PrincipalId) => {
+    const same = people === null ? [author] : closureOf(people, author)
+    return approvers.filter((person) => !same.includes(person)).length >= approvals
+  }
+  if (everyone(estate).some((author) => may(author) && reaches(author))) return []
   return [
     {
-      at: ['policyChange', 'approvals'],
-      reason: `${approvals} approvals, ${living.length} people to give them`,
+      at,
+      reason: `whoever proposes a bundle, fewer than ${approvals} others could approve it`,
     },
   ]
 }
+
+const mayChangePolicy = (bundle: Bundle, person: PrincipalId): boolean =>
+  bundle.permits({
+    action: 'changePolicy',
+    principal: { person, kind: 'human', groups: groupsOf(bundle.estate, person) },
+  }).allowed

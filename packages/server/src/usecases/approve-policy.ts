@@ -8,8 +8,8 @@ import {
   type Result,
   refuse,
 } from '@halligan/core'
-import { groupsOf } from '@halligan/policy'
-import type { Placed, Tx } from '../store/port.ts'
+import { type Bundle, groupsOf } from '@halligan/policy'
+import type { Placed, Tx, View } from '../store/port.ts'
 import {
   type ActAnswer,
   type ActInput,
@@ -19,6 +19,7 @@ import {
   type SignedAct,
 } from './accept-act.ts'
 import type { Deps } from './deps.ts'
+import { permitted } from './permission.ts'
 import type { Refusal } from './refusal.ts'
 
 /**
@@ -59,8 +60,8 @@ function approve(
   const standing = [...change.approvers, act.by].filter(
     (person) => !isAuthor(deps, tx, change, person) && mayApprove(deps, tx, person),
   )
-  const needed = Math.max(1, policy.value.estate.policyChange.approvals)
-  if (new Set(standing).size < needed) return ok({ entries: [given], bundleDigest })
+  if (new Set(standing).size < approvalsNeeded(policy.value))
+    return ok({ entries: [given], bundleDigest })
   const applied = tx.append({
     at: now,
     kind: 'policy_applied',
@@ -90,14 +91,37 @@ function changeOf(tx: Tx, digest: Digest): Change | 'applied' | null {
   }
 }
 
+/** In code at least one, whatever the bundle in force says. */
+export const approvalsNeeded = ({ estate }: Bundle): number =>
+  Math.max(1, estate.policyChange.approvals)
+
+/** The people, each a human, who could approve what `author` proposes under the bundle in force. */
+export function approversOf(
+  deps: Deps,
+  view: View,
+  author: PrincipalId,
+): readonly PrincipalId[] {
+  const { directory } = deps.inForce.roster(view)
+  const same = closureOf(directory, author)
+  return [...directory.values()]
+    .filter(
+      (by) =>
+        by.kind === 'human' &&
+        !same.includes(by.person) &&
+        mayApprove(deps, view, by.person) &&
+        permitted(deps, view, by, { action: 'changePolicy' }).ok,
+    )
+    .map(({ person }) => person)
+}
+
 /** The author and everyone who counts as the author. */
 const isAuthor = (deps: Deps, tx: Tx, { author }: Change, person: PrincipalId): boolean =>
   closureOf(deps.inForce.roster(tx).directory, author).includes(person)
 
 /** In a group that the bundle in force names, and still in the roster. */
-function mayApprove(deps: Deps, tx: Tx, person: PrincipalId): boolean {
-  const policy = deps.inForce.policy(tx)
-  if (!policy.ok || !deps.inForce.roster(tx).directory.has(person)) return false
+function mayApprove(deps: Deps, view: View, person: PrincipalId): boolean {
+  const policy = deps.inForce.policy(view)
+  if (!policy.ok || !deps.inForce.roster(view).directory.has(person)) return false
   const { estate } = policy.value
   const groups = groupsOf(estate, person)
   return estate.policyChange.groups.some((group) => groups.includes(group))

@@ -33,6 +33,12 @@ beforeEach(() => open())
 afterEach(() => estate.close())
 
 const stricter = edited('estate.yaml', 'revokeSloSeconds: 60', 'revokeSloSeconds: 30')
+const changedBy = (approvals: string, groups: string) =>
+  edited(
+    'estate.yaml',
+    'approvals: 2\n  groups: [payments-leads, security]',
+    `${approvals}\n  ${groups}`,
+  )
 const inForce = () => estate.deps.view().bundleInForce()
 
 const propose = async (
@@ -70,12 +76,20 @@ test('a bundle is in force with its quorum, and not before', async () => {
 describe('an approval does not count', () => {
   test.each([
     ['of the author', 'cy', 'cy', 'own_request'],
-    ['of someone outside the groups', 'cy', 'bob', 'not_an_approver'],
     ['of mallory', 'cy', 'mallory', 'not_allowed'],
   ] as const)('%s', async (_, author, by, code) => {
     must(await propose(author, stricter))
     expect(await assent(by, stricter)).toMatchObject({ error: { code } })
     expect(inForce()).toBe(digestOfFiles(exampleFiles))
+  })
+
+  test('of someone outside the groups', async () => {
+    await estate.close()
+    await open(changedBy('approvals: 1', 'groups: [security]'))
+    must(await propose('cy', stricter))
+    expect(await assent('bob', stricter)).toMatchObject({
+      error: { code: 'not_an_approver' },
+    })
   })
 
   test('given twice by one person', async () => {
@@ -135,6 +149,38 @@ describe('a bundle is not even proposed', () => {
     })
   })
 })
+
+describe('a bundle that its author leaves too few people to approve', () => {
+  beforeEach(async () => {
+    await estate.close()
+    await open(changedBy('approvals: 2', 'groups: [security]'))
+  })
+
+  test('is refused at once, and not left waiting for nobody', async () => {
+    expect(await propose('cy', stricter)).toEqual({
+      ok: false,
+      error: { code: 'cannot_reach_quorum', needed: 2, eligible: ['dee'] },
+    })
+    expect(refusalsOf(estate, 'cy')).toEqual(['cannot_reach_quorum'])
+  })
+
+  test('may be proposed by somebody else', async () => {
+    must(await propose('bob', stricter))
+    must(await assent('cy', stricter))
+    must(await assent('dee', stricter))
+    expect(inForce()).toBe(digestOfFiles(stricter))
+  })
+})
+
+test.each(['bob', 'cy', 'dee'] as const)(
+  '%s may propose in the example',
+  async (author) => {
+    must(await propose(author, stricter))
+    for (const by of (['bob', 'cy', 'dee'] as const).filter((name) => name !== author))
+      must(await assent(by, stricter))
+    expect(inForce()).toBe(digestOfFiles(stricter))
+  },
+)
 
 describe('PO-05 an old bundle put forward again', () => {
   test('is a new change: earlier approvals of it do not count', async () => {

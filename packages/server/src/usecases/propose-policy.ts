@@ -1,6 +1,8 @@
-import { ok, type Result, refuse } from '@halligan/core'
+import { ok, type PrincipalId, type Result, refuse } from '@halligan/core'
 import type { Bundle, BundleFiles } from '@halligan/policy'
+import type { Tx } from '../store/port.ts'
 import { type ActAnswer, type ActInput, submitAct, verifySigned } from './accept-act.ts'
+import { approvalsNeeded, approversOf } from './approve-policy.ts'
 import { checkBundle } from './check-bundle.ts'
 import type { Deps } from './deps.ts'
 import type { Refusal } from './refusal.ts'
@@ -8,7 +10,8 @@ import type { Refusal } from './refusal.ts'
 export type PolicyInput = ActInput & Readonly<{ bundle: BundleFiles }>
 
 /**
- * Puts a bundle forward. It must load, lint and pass its tests, or nothing happens; a bundle that was in force
+ * Puts a bundle forward. It must load, lint and pass its tests, and others than its author must be
+ * enough to approve it, or nothing happens; a bundle that was in force
  * before is a new change like any other, and needs its quorum again (PO-05).
  */
 export async function proposePolicy(
@@ -25,6 +28,8 @@ export async function proposePolicy(
       const bundle = signedBundle(checked, bundleDigest)
       if (!bundle.ok) return bundle
       if (tx.bundleInForce() === bundleDigest) return refuse({ code: 'bundle_in_force' })
+      const reachable = reachesQuorum(deps, tx, act.by)
+      if (!reachable.ok) return reachable
       tx.putBundle(bundleDigest, input.bundle)
       const entry = tx.append({
         at: now,
@@ -37,6 +42,16 @@ export async function proposePolicy(
       return ok({ entries: [entry], bundleDigest })
     },
   })
+}
+
+/** A proposal that could never be applied is better refused now than found stuck on the day it is needed. */
+function reachesQuorum(deps: Deps, tx: Tx, author: PrincipalId): Result<null, Refusal> {
+  const policy = deps.inForce.policy(tx)
+  if (!policy.ok) return policy
+  const eligible = approversOf(deps, tx, author)
+  const needed = approvalsNeeded(policy.value)
+  if (eligible.length >= needed) return ok(null)
+  return refuse({ code: 'cannot_reach_quorum', needed, eligible })
 }
 
 function signedBundle(

@@ -1,4 +1,4 @@
-import type { Commitment, GrantRefusal, Instant } from '@halligan/core'
+import type { Commitment, GrantRefusal, Instant, PrincipalId } from '@halligan/core'
 import type { ActRefusal, EnvelopeRefusal } from '@halligan/ledger'
 import type { BundleProblem, TermsRefusal } from '@halligan/policy'
 import type { NonceRefusal } from '../nonce.ts'
@@ -25,6 +25,7 @@ export type EstateRefusal = Readonly<
   | { code: 'bad_bundle'; problems: readonly BundleProblem[] }
   | { code: 'unknown_bundle' }
   | { code: 'bundle_in_force' }
+  | { code: 'cannot_reach_quorum'; needed: number; eligible: readonly PrincipalId[] }
   | { code: 'unknown_system'; system: string; systems: readonly string[] }
   | { code: 'unknown_incident' }
   | { code: 'incident_exists' }
