@@ -67,6 +67,11 @@ export const ofGrants = {
     'The target is settled already',
     'Nothing is left to do there.',
   ),
+  not_overdue: text(
+    409,
+    'The target is not overdue: its enforcer still has time to prove absence',
+    'Wait: `halligan watch GRANT --until absent`. Attest once it is shown as overdue.',
+  ),
   already_attested: text(
     409,
     'This person has attested already',

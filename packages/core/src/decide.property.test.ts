@@ -15,6 +15,7 @@ import {
   digest,
   envelope,
   goneReport,
+  markOverdue,
   quorumOf,
   reportOf,
   review,
@@ -51,12 +52,13 @@ describe('whatever people do, in any order', () => {
       { kind: 'revoke', by: bob, act: envelope },
       { kind: 'return', by: ada, act: envelope },
       { kind: 'close_incident' },
+      markOverdue,
       { ...approve(dee), kind: 'deny' } as GrantCommand,
     ),
     who.map(review),
     who.map(attest),
   )
-  const steps = fc.array(fc.tuple(fc.nat(80), command), { minLength: 4, maxLength: 30 })
+  const steps = fc.array(fc.tuple(fc.nat(140), command), { minLength: 4, maxLength: 30 })
   const inTime = (steps: Step[]) => steps.toSorted(([one], [other]) => one - other)
 
   test('INV-3 INV-4 AP-11 no door opens without a quorum of other people', () => {

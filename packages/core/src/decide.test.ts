@@ -18,6 +18,7 @@ import {
   digest,
   envelope,
   goneReport,
+  markOverdue,
   quorumOf,
   reportOf,
   review,
@@ -37,6 +38,7 @@ const pending = after(askedFor(two), [1, approve(bob)])
 const approved = after(pending, [2, approve(cy)])
 const active = after(approved, [3, activate(two, [bob, cy])], [4, applied])
 const expired = after(active, [63, timeOut])
+const overdue = after(expired, [123, markOverdue])
 const revoked = after(active, [9, { kind: 'revoke', by: bob, act: envelope }])
 const returned = after(active, [9, { kind: 'return', by: ada, act: envelope }])
 const underReview = after(expired, [65, absent])
@@ -128,7 +130,7 @@ describe('a grant', () => {
   })
 
   it('EN-19 C-02 two people attest what no probe can reach, shown as attested and never as absent', () => {
-    const gone = after(expired, [70, attest(bob)], [71, attest(dee)])
+    const gone = after(overdue, [125, attest(bob)], [126, attest(dee)])
     expect(gone).toMatchObject({
       phase: 'under_review',
       targets: [{ attested: true, phase: 'applied' }],
@@ -293,11 +295,12 @@ describe('decide refuses', () => {
       [66, { ...review(dee), currentEvidence: digest('more') } as GrantCommand],
       'new_evidence',
     ],
-    ['attestation by the requester', expired, [66, attest(ada)], 'own_request'],
+    ['attestation by the requester', overdue, [125, attest(ada)], 'own_request'],
+    ['EN-19 attestation before it is overdue', expired, [66, attest(dee)], 'not_overdue'],
     [
       'EN-19 a second attestation by one person',
-      after(expired, [66, attest(dee)]),
-      [67, attest(dee)],
+      after(overdue, [125, attest(dee)]),
+      [126, attest(dee)],
       'already_attested',
     ],
     [
@@ -361,7 +364,7 @@ const oneOfEach: Record<GrantCommand['kind'], GrantCommand> = {
   order: { kind: 'order', op: 'end', orders: [] },
   reveal: { kind: 'reveal', by: ada, target: 'pg', act: envelope },
   report: applied,
-  mark_overdue: { kind: 'mark_overdue', target: 'pg', sloSeconds: 60 },
+  mark_overdue: markOverdue,
   mark_review_overdue: { kind: 'mark_review_overdue' },
   attest: attest(dee),
   review: review(dee),

@@ -315,6 +315,7 @@ function markOverdue(grant: Grant, command: Of<'mark_overdue'>, now: Instant): D
   return ok(target.overdue ? [] : [{ kind: 'overdue', at: now, target: target.target }])
 }
 
+/** The only way out but a probe, and so only once the probes have had their time (PROTOCOL 3.9). */
 function attest(
   grant: Grant,
   { by, byKind, target, act }: Of<'attest'>,
@@ -326,6 +327,7 @@ function attest(
   if (isSettled(state)) return refuse({ code: 'target_settled' })
   if (byKind !== 'human') return refuse({ code: 'not_human' })
   if (grant.closure.includes(by)) return refuse({ code: 'own_request' })
+  if (!state.overdue) return refuse({ code: 'not_overdue' })
   if (state.attestors.includes(by)) return refuse({ code: 'already_attested' })
   const people: readonly PrincipalId[] = [...state.attestors, by]
   const given: GrantEvent = { kind: 'attestation_given', at: now, by, target, act }

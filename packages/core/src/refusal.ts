@@ -20,6 +20,7 @@ export type GrantRefusal = Readonly<
   | { code: 'quorum_lost'; approvals: number; needed: number }
   | { code: 'unknown_target'; targets: readonly string[] }
   | { code: 'target_settled' }
+  | { code: 'not_overdue' }
   | { code: 'already_attested' }
   | { code: 'reviewer_not_independent' }
   | { code: 'target_not_absent'; targets: readonly string[] }

@@ -158,6 +158,12 @@ export const review = (by: PrincipalId): GrantCommand => ({
   act: envelope,
 })
 
+export const markOverdue: GrantCommand = {
+  kind: 'mark_overdue',
+  target: 'pg',
+  sloSeconds: 60,
+}
+
 export const attest = (by: PrincipalId): GrantCommand => ({
   kind: 'attest',
   by,
