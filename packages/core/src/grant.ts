@@ -91,8 +91,8 @@ export const endingPhases = [
 ] as const satisfies readonly Phase[]
 
 /**
- * Whether the grant opens the door at `now`. This is the only test of access in the
- * system, and it turns false the instant time is up, however late `expired` arrives.
+ * Whether the grant opens the door at `now`. The server's only test of access, and it turns false the
+ * instant time is up, however late `expired` arrives. Enforcers keep a bound of their own.
  */
 export const confersAccess = (grant: Grant, now: Instant): boolean =>
   grant.phase === 'active' && now < grant.notAfter

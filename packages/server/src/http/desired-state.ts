@@ -7,6 +7,7 @@
 import type { SyncAnswer, SyncStatement } from '@halligan/contract'
 import {
   type Beacon,
+  confersAccess,
   type Envelope,
   type Grant,
   type Instant,
@@ -33,12 +34,11 @@ type End = SyncAnswer['ends'][number]
 type Story = Readonly<{ grant: Grant; target: TargetState; entries: readonly Placed[] }>
 
 /** The index of the newest order to open or reseal: the anchor must be past it before it is delivered. */
-export function newestOpening(deps: DesiredDeps, enforcer: string): number {
-  return storiesFor(deps, enforcer).reduce(
-    (newest, story) => Math.max(newest, ...openingsIn(story).map(({ index }) => index)),
-    -1,
-  )
-}
+export const newestOpening = (deps: DesiredDeps, enforcer: string, now: Instant): number =>
+  storiesFor(deps, enforcer)
+    .filter(({ grant }) => confersAccess(grant, now))
+    .flatMap((story) => [...ordersIn(story, 'open'), ...ordersIn(story, 'reseal')])
+    .reduce((newest, { index }) => Math.max(newest, index), -1)
 
 /** `anchoredTo` is the highest index whose entry the anchor covers; no later order to open is in the answer. */
 export function desiredState(
@@ -51,9 +51,11 @@ export function desiredState(
   const contradicted = deps.safeMode.contradicted()
   const stories = contradicted ? [] : storiesFor(deps, enforcer)
   const journalled = journalledEnds(deps, enforcer)
-  // What the journal ends is not opened any more, whatever the log still says.
+  // What time or the journal has ended is not opened any more, whatever the log still says (EN-23).
   const standing = stories.filter(
-    (story) => !journalled.some(({ grant }) => grant === story.grant.id),
+    (story) =>
+      confersAccess(story.grant, now) &&
+      !journalled.some(({ grant }) => grant === story.grant.id),
   )
   const beacon: Beacon = {
     type: 'halligan/beacon/v1',
@@ -109,13 +111,7 @@ const ordersIn = ({ target, entries }: Story, op: string): readonly Placed[] =>
       entry.kind === 'ordered' && entry.op === op && entry.target === target.target,
   )
 
-const openingsIn = (story: Story): readonly Placed[] =>
-  story.grant.phase === 'active'
-    ? [...ordersIn(story, 'open'), ...ordersIn(story, 'reseal')]
-    : []
-
 function openings(deps: DesiredDeps, story: Story, anchoredTo: number): readonly Opening[] {
-  if (story.grant.phase !== 'active') return []
   const of = (kind: string) => story.entries.filter(({ entry }) => entry.kind === kind)
   const prove = ({ index }: Placed) => deps.log.proveEntry(index)
   const [request] = of('requested')
@@ -133,7 +129,6 @@ function openings(deps: DesiredDeps, story: Story, anchoredTo: number): readonly
 
 /** The newest alone: a later key replaces an earlier one. */
 function reseals(deps: DesiredDeps, story: Story, anchoredTo: number): readonly Reseal[] {
-  if (story.grant.phase !== 'active') return []
   const order = ordersIn(story, 'reseal').findLast(({ index }) => index <= anchoredTo)
   if (order === undefined) return []
   const signed = readEnvelope<ResealOrder>(payloadTypes.order, envelopeIn(order, 'order'))

@@ -62,7 +62,7 @@ function readSync(
  * out all the same.
  */
 async function anchoredOrder(deps: EnforcerDeps, enforcer: string): Promise<number> {
-  const newest = newestOpening(deps, enforcer)
+  const newest = newestOpening(deps, enforcer, deps.clock.now())
   if (newest < 0) return newest
   try {
     await deps.writer.anchored(newest)

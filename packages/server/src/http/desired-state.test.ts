@@ -1,0 +1,44 @@
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { openEstate, type TestEstate } from '../../test/estate-kit.ts'
+import { activeGrant, declareIncident } from '../../test/flow-kit.ts'
+import { desiredState, newestOpening } from './desired-state.ts'
+
+let estate: TestEstate
+beforeEach(async () => {
+  estate = await openEstate()
+  await declareIncident(estate, 'inc-1', 2)
+})
+afterEach(() => estate.close())
+
+const depsOf = ({ deps, log }: TestEstate) => ({
+  ...deps,
+  log,
+  safeMode: log.safeMode,
+  journal: log.journal,
+})
+
+const offered = () => {
+  const now = estate.deps.clock.now()
+  const enforcer = 'enf-payments'
+  const statement = {
+    type: 'halligan/sync/v1',
+    estate: 'example',
+    enforcer,
+    checkpointSeen: null,
+    generation: 0,
+    beaconNonce: 'nonce',
+    at: now,
+  } as const
+  const newest = newestOpening(depsOf(estate), enforcer, now)
+  return { newest, ...desiredState(depsOf(estate), statement, newest, now) }
+}
+
+test('TM-08 EN-23 from the instant it is due an access is offered to no enforcer, swept or not', async () => {
+  const { grant, terms } = await activeGrant(estate)
+  estate.time.pass(terms.lifeSeconds * 1000 - 1)
+  expect(offered().opens).toHaveLength(1)
+  expect(offered().newest).toBeGreaterThan(0)
+  estate.time.pass(1)
+  expect(estate.deps.view().grant(grant)?.phase).toBe('active')
+  expect(offered()).toMatchObject({ opens: [], reseals: [], newest: -1 })
+})
