@@ -69,5 +69,5 @@ export type {
   Role,
   Route,
 } from './route.ts'
-export { pathTo, type RouteId, type Routes, routeIds, routes } from './routes.ts'
+export { pathTo, type RouteId, type Routes, routes } from './routes.ts'
 export { facts, ruling } from './ruling.ts'

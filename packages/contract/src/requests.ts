@@ -115,8 +115,6 @@ export const entriesQuery = z.strictObject({
 
 export const consistencyQuery = z.strictObject({ from: decimal, to: decimal })
 
-export const entryProofQuery = z.strictObject({ size: decimal.exactOptional() })
-
 export const rosterRequest = z.strictObject({ roster: envelope })
 
 /** The payload that an enforcer signs to be told its desired state (PROTOCOL 3.5). */

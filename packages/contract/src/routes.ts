@@ -285,7 +285,6 @@ export const routes = {
 
 export type Routes = typeof routes
 export type RouteId = keyof Routes
-export const routeIds = Object.keys(routes) as readonly RouteId[]
 
 /** The route's path with its segments filled in, each percent-encoded. */
 export function pathTo(

@@ -24,7 +24,6 @@ import type {
 } from './grant-command.ts'
 import type { GrantEvent } from './grant-event.ts'
 import type { PrincipalId } from './id.ts'
-import type { EndCause } from './order.ts'
 import { isShown, type ReceiptDetail } from './receipt.ts'
 import type { GrantRefusal } from './refusal.ts'
 import { ok, type Result, refuse } from './result.ts'
@@ -365,9 +364,6 @@ function review(grant: Grant, verdict: Verdict, now: Instant): Decided {
     { kind, at: now, by, finding, evidenceDigest, followUps, noteCommitment, act },
   ])
 }
-
-/** The orders' causes in the words of the grant's end. */
-export const endCauseOf = (phase: 'expired' | 'revoked' | 'returned'): EndCause => phase
 
 const targetOf = (grant: OpenedGrant, name: string): TargetState | undefined =>
   grant.targets.find(({ target }) => target === name)

@@ -95,5 +95,3 @@ export type GrantEvent = Readonly<
       }
   )
 >
-
-export type GrantEventKind = GrantEvent['kind']

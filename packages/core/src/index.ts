@@ -1,6 +1,6 @@
 export type { Act, ActBody, ActOf, Finding, FollowUp, SealKey, Verb } from './act.ts'
 export type { Brand } from './brand.ts'
-export { decide, decideRequest, endCauseOf, judgeActivation } from './decide.ts'
+export { decide, decideRequest, judgeActivation } from './decide.ts'
 export { floor, floorForbids, isDrill, lifeLimit } from './floor.ts'
 export {
   confersAccess,
@@ -24,7 +24,7 @@ export type {
   Standing,
   Verdict,
 } from './grant-command.ts'
-export type { GrantEvent, GrantEventKind } from './grant-event.ts'
+export type { GrantEvent } from './grant-event.ts'
 export type { Guard, TargetGuard } from './guard.ts'
 export {
   type GrantId,

@@ -5,7 +5,7 @@
  * @module
  */
 import type { SyncAnswer } from '@halligan/contract'
-import type { Commitment, Envelope, Instant, Json, Result, SealKey } from '@halligan/core'
+import type { Commitment, Envelope, Json, Result, SealKey } from '@halligan/core'
 import type { Credential } from './connectors/port.ts'
 import type { Clocks } from './deadline.ts'
 
@@ -64,5 +64,3 @@ export type Note = Readonly<
 >
 
 export type Log = (note: Note) => void
-
-export type WallAndBoot = Readonly<{ wall: Instant; bootMillis: number }>
