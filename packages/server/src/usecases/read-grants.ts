@@ -44,12 +44,6 @@ export const blobsOf = (deps: Deps, view: View, id: GrantId): readonly KeptBlob[
     return blob === null ? [] : [blob]
   })
 
-/** Someone has yet to hear of this grant: shown beside it as ALERT PENDING (AC-04). */
-export const alertPending = ({ notices }: GrantStory): boolean =>
-  notices.some(
-    ({ deliveredAt, payload }) => deliveredAt === null && payload.urgency === 'page',
-  )
-
 /** The ciphertext for its requester alone; the exposure stands in the log already (INV-2). */
 export function readSealed(
   deps: Deps,
