@@ -1,6 +1,7 @@
 /** The example bundle and ordinary facts, for tests that change one thing. */
 import { fileURLToPath } from 'node:url'
-import type { Facts, Instant, PrincipalId } from '@halligan/core'
+import type { Facts, Instant } from '@halligan/core'
+import { facts as ordinary } from '@halligan/core/testing'
 import { nodeCrypto } from '@halligan/ledger/node'
 import { type Bundle, type BundleFiles, loadBundle } from '../src/bundle.ts'
 import { readBundleFolder } from '../src/node.ts'
@@ -33,25 +34,18 @@ export function edited(file: string, from: string, to: string): BundleFiles {
 
 /** ada, on call, asks for ten minutes of repair at severity 1, at noon on a Wednesday. */
 export const facts: Facts = {
+  ...ordinary,
   asOf: 1_800_000_000_000 as Instant,
   requester: {
-    person: 'ada' as PrincipalId,
-    kind: 'human',
+    ...ordinary.requester,
     groups: ['payments-oncall'],
     onCallFor: ['payments-db'],
   },
   entitlement: 'payments-db-repair',
   system: 'payments-db',
   lifeSeconds: 600,
-  incident: { known: true, open: true, severity: 1, ageSeconds: 120, affectsSystem: true },
-  time: { zone: 'Europe/Berlin', weekday: 3, minuteOfDay: 720 },
-  stepUp: { kind: 'device_key', ageSeconds: 0, userVerified: false, hardwareBound: false },
-  reviews: { open: 0, overdue: 0 },
-  uses: { ofEntitlementIn30Days: 0, byPersonIn30Days: 0 },
-  activeOrPending: { count: 0, totalSeconds: 0, onSystem: 0 },
-  ownerKnown: true,
-  approversEligible: 2,
-  recentPolicyAuthor: false,
+  incident: { ...ordinary.incident, severity: 1, ageSeconds: 120 },
+  time: { ...ordinary.time, minuteOfDay: 720 },
 }
 
 export const open = (bundle: Bundle, given: Facts): readonly string[] =>

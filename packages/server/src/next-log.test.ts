@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { copyFileSync, existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Instant, Roster } from '@halligan/core'
 import {
@@ -11,25 +11,14 @@ import {
 } from '@halligan/ledger'
 import { nodeCrypto, signerFromSeed } from '@halligan/ledger/node'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import {
-  type Bench,
-  benchIn,
-  logSigner,
-  note,
-  origin,
-  tempFolder,
-  withLog,
-} from '../test/log-kit.ts'
+import { type Bench, logSigner, note, origin, tempBench, withLog } from '../test/log-kit.ts'
 import { startNextLog } from './next-log.ts'
 
-let root: ReturnType<typeof tempFolder>
+let root: ReturnType<typeof tempBench>['root']
 let data: string
 let bench: Bench
 beforeEach(() => {
-  root = tempFolder()
-  data = join(root.folder, 'data')
-  mkdirSync(data, { mode: 0o700 })
-  bench = benchIn(root.folder, data)
+  ;({ root, data, bench } = tempBench())
 })
 afterEach(() => root.remove())
 

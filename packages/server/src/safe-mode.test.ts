@@ -11,25 +11,15 @@ import { join } from 'node:path'
 import { ok } from '@halligan/core'
 import { payloadTypes, sealEnvelope } from '@halligan/ledger'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import {
-  type Bench,
-  benchIn,
-  logSigner,
-  note,
-  tempFolder,
-  withLog,
-} from '../test/log-kit.ts'
+import { type Bench, logSigner, note, tempBench, withLog } from '../test/log-kit.ts'
 import { openJournal } from './journal.ts'
 import { openLog } from './open-log.ts'
 
-let root: ReturnType<typeof tempFolder>
+let root: ReturnType<typeof tempBench>['root']
 let data: string
 let bench: Bench
 beforeEach(() => {
-  root = tempFolder()
-  data = join(root.folder, 'data')
-  mkdirSync(data, { mode: 0o700 })
-  bench = benchIn(root.folder, data)
+  ;({ root, data, bench } = tempBench())
 })
 afterEach(() => root.remove())
 

@@ -18,7 +18,7 @@ import {
   keyOf,
   note,
   origin,
-  tempFolder,
+  tempBench,
   withLog,
 } from '../test/log-kit.ts'
 import { draftOf, grantId, wholeStory } from '../test/story.ts'
@@ -26,14 +26,11 @@ import type { Cause } from './safe-mode.ts'
 import { projectionTables } from './store/project.ts'
 import { openStore } from './store/sqlite.ts'
 
-let root: ReturnType<typeof tempFolder>
+let root: ReturnType<typeof tempBench>['root']
 let data: string
 let bench: Bench
 beforeEach(() => {
-  root = tempFolder()
-  data = join(root.folder, 'data')
-  mkdirSync(data, { mode: 0o700 })
-  bench = benchIn(root.folder, data)
+  ;({ root, data, bench } = tempBench())
 })
 afterEach(() => root.remove())
 

@@ -1,9 +1,3 @@
-/**
- * A whole estate in one process for tests of the verbs: the example bundle, its people with their keys, the real
- * store and writer, and time in the test's hand.
- */
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
 import type {
   ActBody,
   Commitment,
@@ -38,7 +32,7 @@ import type { ActInput } from '../src/usecases/accept-act.ts'
 import type { Deps } from '../src/usecases/deps.ts'
 import { createInForce } from '../src/usecases/in-force.ts'
 import { createRefusalTally } from '../src/usecases/record-refusal.ts'
-import { benchIn, type handClock, tempFolder } from './log-kit.ts'
+import { type handClock, tempBench } from './log-kit.ts'
 
 export type Name = 'ada' | 'bob' | 'cy' | 'dee' | 'eve' | 'mallory' | 'robo'
 
@@ -121,10 +115,7 @@ export interface TestEstate {
 export async function openEstate(
   options: Readonly<{ files?: BundleFiles; people?: readonly Name[] }> = {},
 ): Promise<TestEstate> {
-  const root = tempFolder()
-  const data = join(root.folder, 'data')
-  mkdirSync(data, { mode: 0o700 })
-  const bench = benchIn(root.folder, data)
+  const { root, bench } = tempBench()
   const signers = { log: bench.options.signer, issuer: signerOf('issuer') }
   const loaded = loadBundle(nodeCrypto, options.files ?? exampleFiles)
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.error))

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Instant, ok } from '@halligan/core'
@@ -83,6 +83,14 @@ export function benchIn(root: string, data: string): Bench {
     scheduler: timers.scheduler,
   }
   return { options, time, timers, root }
+}
+
+/** The same in a temporary folder. Call `root.remove` afterwards. */
+export function tempBench() {
+  const root = tempFolder()
+  const data = join(root.folder, 'data')
+  mkdirSync(data, { mode: 0o700 })
+  return { root, data, bench: benchIn(root.folder, data) }
 }
 
 export const keyOf = (name: string) => digestOfBytes(nodeCrypto, utf8(name))
