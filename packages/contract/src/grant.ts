@@ -25,6 +25,7 @@ export const targetState: z.ZodType<TargetState> = z.strictObject({
   overdue: z.boolean(),
   cleaned: z.boolean(),
   exposure: z.enum(['none', 'exposed', 'rotated']),
+  shared: z.boolean(),
   attestors: z.array(principalId),
   attested: z.boolean(),
 })

@@ -234,6 +234,7 @@ function activated(grant: GrantIn<'approved'>, event: EventOf<'activated'>): Gra
       overdue: false,
       cleaned: false,
       exposure: 'none',
+      shared: false,
       attestors: [],
       attested: false,
     })),

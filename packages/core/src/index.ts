@@ -43,6 +43,7 @@ export {
   type EndOrder,
   type OpenOrder,
   type Order,
+  overlapKeyOf,
   type ResealOrder,
   type RevokeStep,
   revokePlan,
@@ -63,6 +64,7 @@ export {
   type ReceiptDetail,
   type ReceiptKind,
   showAbsence,
+  type Work,
 } from './receipt.ts'
 export type { GrantRefusal } from './refusal.ts'
 export { ok, type Result, refuse } from './result.ts'

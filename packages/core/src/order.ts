@@ -78,3 +78,16 @@ export const revokePlan: readonly RevokeStep[] = [
   'remove',
   'probe',
 ]
+
+/**
+ * What orders are put in a row by. A login made for one grant alone shares its account with nobody; a shared account
+ * (`account:NAME`) is one account, whichever grant checks it out. Enforcers work it out themselves.
+ */
+export function overlapKeyOf(
+  target: string,
+  grant: GrantId,
+  privileges: readonly string[],
+): string {
+  const account = privileges.find((privilege) => privilege.startsWith('account:'))
+  return `${target}/${account ?? grant}`
+}

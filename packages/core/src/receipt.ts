@@ -10,15 +10,29 @@ export const showAbsence = (probes: readonly ProbeResult[]): boolean =>
   probes.length > 0 && probes.every(({ absent }) => absent)
 
 export type ReceiptDetail = Readonly<
-  | { kind: 'applied'; sealedDigest: Digest; revealId: string }
+  /** `shared`: the credential is a shared account's, and stays exposed until it is `rotated`. */
+  | { kind: 'applied'; sealedDigest: Digest; revealId: string; shared?: true }
   | { kind: 'refused'; codes: readonly string[] }
   | { kind: 'unknown' }
   | { kind: 'ending'; cause: EndingCause }
   | { kind: 'absent'; probes: readonly ProbeResult[]; alreadyAbsent: boolean }
   | { kind: 'cleaned'; diffCommitment: Commitment; findings: number }
-  | { kind: 'rotated'; probes: readonly ProbeResult[] }
+  /** `account` is named where no grant is: a rotation that somebody asked for. */
+  | { kind: 'rotated'; probes: readonly ProbeResult[]; account?: string }
+  /** Tried so many times and not done. Told at the second attempt, and at every doubling. */
+  | { kind: 'struggling'; work: Work; attempts: number; reasonCommitment: Commitment }
+  /** What was done in the grant's own sessions, as text in parts. */
+  | {
+      kind: 'witnessed'
+      what: string
+      parts: readonly Readonly<{ textCommitment: Commitment }>[]
+      complete: boolean
+    }
   | { kind: 'drifted'; what: string; object: Commitment }
 >
+
+/** What an enforcer does for a grant on one target, in this order. */
+export type Work = 'apply' | 'end' | 'rotate' | 'clean'
 
 /** Why an enforcer began to end: its own deadline, an order, an act given to it directly, or a late apply. */
 export type EndingCause =

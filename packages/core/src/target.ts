@@ -17,6 +17,8 @@ export type TargetState = Readonly<{
   overdue: boolean
   cleaned: boolean
   exposure: 'none' | 'exposed' | 'rotated'
+  /** The exposed credential is a shared account's: absence does not make it harmless, only rotation does. */
+  shared: boolean
   attestors: readonly PrincipalId[]
   attested: boolean
 }>
@@ -29,7 +31,7 @@ export function reported(target: TargetState, report: ReceiptDetail): TargetStat
     case 'unknown':
       return over || target.phase === 'revoking'
         ? target
-        : { ...target, phase: report.kind }
+        : { ...target, phase: report.kind, shared: target.shared || isShared(report) }
     case 'refused':
       return target.phase === 'ordered' ? { ...target, phase: 'refused' } : target
     case 'ending':
@@ -39,13 +41,19 @@ export function reported(target: TargetState, report: ReceiptDetail): TargetStat
       return {
         ...target,
         phase: 'absent',
-        exposure: target.exposure === 'exposed' ? 'rotated' : target.exposure,
+        exposure:
+          target.exposure === 'exposed' && !target.shared ? 'rotated' : target.exposure,
       }
     case 'cleaned':
       return { ...target, cleaned: true }
     case 'rotated':
       return { ...target, exposure: 'rotated' }
+    case 'struggling':
+    case 'witnessed':
     case 'drifted':
       return target
   }
 }
+
+const isShared = (report: ReceiptDetail): boolean =>
+  report.kind === 'applied' && report.shared === true

@@ -43,10 +43,10 @@ const openingOf = ({
   order,
   bound,
 }: HoldIn<'accepted' | 'applying'>): Opening => {
-  const { privileges, overlapKey, applyBefore } = order
+  const { requester, privileges, overlapKey, applyBefore } = order
   const byLife = bound.wallAtAccept + bound.remainingMillis
   const deadline = Math.min(bound.notAfter, byLife) as Opening['deadline']
-  return { grant, target, privileges, overlapKey, applyBefore, deadline }
+  return { grant, target, requester, privileges, overlapKey, applyBefore, deadline }
 }
 
 /** Reads state and clocks again, whatever was true before the wait (INV-11). */

@@ -3,8 +3,8 @@ import type { Guard } from '@halligan/core'
 import { askTarget } from './ask-target.ts'
 import { makeConnectors } from './compose.ts'
 import { type Config, isEnrolled, readConfig, readGuard, readKeys } from './config.ts'
+import type { ConnectorPorts } from './connectors/registry.ts'
 import { hostClock } from './node-ports.ts'
-import type { SecretShelf } from './store/port.ts'
 
 /** One thing that was looked at. `warn` is for people; only `fail` keeps the enforcer from its work. */
 export type Finding = Readonly<{
@@ -79,7 +79,7 @@ function clocks(): readonly Finding[] {
 }
 
 async function targets(config: Config): Promise<readonly Finding[]> {
-  const all = attempt('connectors', () => makeConnectors(config, { shelf: noShelf }))
+  const all = attempt('connectors', () => makeConnectors(config, noPorts))
   if (all.value === null) return [all.finding]
   const found: Finding[] = []
   for (const [target, connector] of all.value) {
@@ -94,11 +94,19 @@ async function targets(config: Config): Promise<readonly Finding[]> {
         : finding(`target ${target}`, 'fail', standing.error.reason),
     )
     const excess = await askTarget(async () => (await connector.excess?.(target)) ?? [])
-    for (const what of excess.ok ? excess.value : [])
-      found.push(finding(`privileges ${target}`, 'warn', what))
+    for (const { grave, words } of excess.ok ? excess.value : [])
+      found.push(finding(`privileges ${target}`, grave ? 'fail' : 'warn', words))
   }
   return found
 }
 
 /** A check asks for no secret and keeps none; it runs beside an enforcer that holds the books. */
-const noShelf: SecretShelf = { put: () => {}, get: () => null, drop: () => {} }
+const noPorts: ConnectorPorts = {
+  shelf: { put: () => {}, get: () => null, drop: () => {} },
+  vault: {
+    secrets: async () => ({ current: null, proposed: null }),
+    propose: async () => {},
+    confirm: async () => {},
+  },
+  held: () => [],
+}

@@ -16,10 +16,12 @@ import {
   connectors,
 } from './connectors/registry.ts'
 import { pinnedRoster } from './end-locally.ts'
+import { heldIn } from './held.ts'
 import { httpControlPlane } from './http-control-plane.ts'
 import { hostClock, hostRandom, hostScheduler, joseSealer, jsonLog } from './node-ports.ts'
 import type { Site } from './site.ts'
 import { openBooks } from './store/sqlite.ts'
+import { openVault } from './store/vault.ts'
 import { BadSettings } from './strict-fields.ts'
 
 /** The enforcer of one folder, with real ports. Throws `BadSettings`, or `StateTaken` when it already runs. */
@@ -43,7 +45,11 @@ export function composeSite(dir: string): Site {
     ...{ estate: config.estate, enforcer: config.enforcer, pinned: config.rosterDigest },
     ...{ signer, guard, books, clock, crypto: nodeCrypto, log: jsonLog },
     ...{ random: hostRandom, scheduler: hostScheduler, sealer: joseSealer },
-    connectors: makeConnectors(config, { shelf: books.shelf }),
+    connectors: makeConnectors(config, {
+      shelf: books.shelf,
+      vault: openVault(pathsIn(dir).vault),
+      held: heldIn(books),
+    }),
     controlPlane: httpControlPlane(createTransport(config.server, fetch), caller),
   }
   return site

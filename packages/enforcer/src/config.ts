@@ -21,6 +21,7 @@ export const pathsIn = (dir: string) => ({
   key: join(dir, 'key.json'),
   books: join(dir, 'enforcer.db'),
   socket: join(dir, 'enforcer.sock'),
+  vault: join(dir, 'vault'),
 })
 
 /** `server`, `estate` and `rosterDigest` are there once the enforcer has been told whom to trust. */
@@ -110,7 +111,7 @@ export function makeFolder(dir: string): void {
   chmodSync(dir, 0o700)
 }
 
-function writePrivately(path: string, text: string): void {
+export function writePrivately(path: string, text: string): void {
   writeFileSync(path, text, { mode: 0o600 })
   chmodSync(path, 0o600)
 }

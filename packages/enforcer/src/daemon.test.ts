@@ -1,4 +1,4 @@
-import type { Receipt } from '@halligan/core'
+import type { PrincipalId, Receipt } from '@halligan/core'
 import { payloadTypes, sealEnvelope } from '@halligan/ledger'
 import { describe, expect, test } from 'vitest'
 import { sealKeyNamed, storiesOf } from '../test/estate.ts'
@@ -6,6 +6,8 @@ import { grantNamed, targetName } from '../test/host.ts'
 import { boot, codes, pass, sync, told, type World, world } from '../test/world.ts'
 import { connectFake, hasAccess } from './connectors/fake.ts'
 import { TargetTaken } from './connectors/port.ts'
+
+const requester = 'ada' as PrincipalId
 
 const ada = grantNamed('a')
 const ben = grantNamed('b')
@@ -192,6 +194,7 @@ describe('one emergency, told by an honest control plane', () => {
     await connectFake(it.host.target).apply({
       grant: ben,
       target: targetName,
+      requester,
       privileges: ['role:payments_admin'],
       overlapKey: 'x',
       applyBefore: (it.host.clock.read().wall + 1000) as never,

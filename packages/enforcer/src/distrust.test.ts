@@ -7,13 +7,22 @@ import { connectFake, hasAccess } from './connectors/fake.ts'
 const ada = grantNamed('a')
 const ben = grantNamed('b')
 
+const onOneAccount = {
+  targets: [
+    {
+      target: targetName,
+      enforcer: 'enf-payments',
+      privileges: ['account:payments_owner'],
+    },
+  ],
+}
+
 describe('what is never taken on trust', () => {
   test('INV-11 an older order for the same account is fenced, however late it arrives', async () => {
     const it = await world()
-    const order = { overlapKey: 'payments-pg/shared' }
-    const older = it.estate.grant(ada, { order: (one) => ({ ...one, ...order }) })
+    const older = it.estate.grant(ada, { terms: onOneAccount })
     storiesOf(it.estate).length = 0
-    it.estate.grant(ben, { order: (one) => ({ ...one, ...order }) })
+    it.estate.grant(ben, { terms: onOneAccount })
     await sync(it)
     storiesOf(it.estate).push(older)
     await sync(it)
@@ -25,12 +34,17 @@ describe('what is never taken on trust', () => {
 
   test('two orders for one account in one answer are opened in the order of the log', async () => {
     const it = await world()
-    const order = { overlapKey: 'payments-pg/shared' }
-    for (const grant of [ada, ben])
-      it.estate.grant(grant, { order: (one) => ({ ...one, ...order }) })
+    for (const grant of [ada, ben]) it.estate.grant(grant, { terms: onOneAccount })
     storiesOf(it.estate).reverse()
     await sync(it)
     expect(it.host.target.effects.map(({ grant }) => grant)).toEqual([ada, ben])
+  })
+
+  test('an order whose place in the row is not its own is refused', async () => {
+    const it = await world()
+    it.estate.grant(ada, { order: (one) => ({ ...one, overlapKey: 'payments-pg/other' }) })
+    await sync(it)
+    expect(codes(it)).toEqual(['wrong_overlap_key'])
   })
 
   test('EN-10 a probe that looked at nothing shows no absence', async () => {

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Envelope, Json } from '@halligan/core'
+import type { Envelope, Json, PrincipalId } from '@halligan/core'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { grantNamed, targetName } from '../test/host.ts'
 import type { Keys } from '../test/roster.ts'
@@ -10,6 +10,8 @@ import { connectFake, hasAccess } from './connectors/fake.ts'
 import { endByAct } from './end-locally.ts'
 import { obey, parseCommand } from './local-commands.ts'
 import { askSocket, serveSocket } from './socket.ts'
+
+const requester = 'ada' as PrincipalId
 
 const ada = grantNamed('a')
 const ben = grantNamed('b')
@@ -101,6 +103,7 @@ describe('over the unix socket', () => {
     await connectFake({ ...it.host.target, holder: null }).apply({
       grant: ben,
       target: targetName,
+      requester,
       privileges: ['role:payments_admin'],
       overlapKey: 'x',
       applyBefore: (it.host.clock.read().wall + 1000) as never,

@@ -23,7 +23,7 @@ import type {
   Terms,
   Verb,
 } from '@halligan/core'
-import { revokePlan } from '@halligan/core'
+import { overlapKeyOf, revokePlan } from '@halligan/core'
 import {
   digestOf,
   type EntryDraft,
@@ -293,7 +293,8 @@ function tell(estate: Estate, now: () => Instant, grant: GrantId, forgery: Forge
     privileges: at?.privileges ?? [],
     decisionDigest: digest(sealedDecision),
     ...{ sealTo, issuedAt, applyBefore: Math.min(issuedAt + 120_000, notAfter) as Instant },
-    ...{ notAfter, revokePlan, revokeSloSeconds: 60, overlapKey: `${targetName}/${grant}` },
+    ...{ notAfter, revokePlan, revokeSloSeconds: 60 },
+    overlapKey: overlapKeyOf(targetName, grant, at?.privileges ?? []),
   }
   const order = forgery.order?.(honestOrder) ?? honestOrder
   const sealedOrder = sealEnvelope(payloadTypes.order, order, issuer)

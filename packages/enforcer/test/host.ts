@@ -141,7 +141,7 @@ export const guard: Guard = {
   targets: {
     [targetName]: {
       entitlements: ['payments-db-repair'],
-      privileges: ['role:payments_repair'],
+      privileges: ['role:payments_repair', 'account:payments_owner'],
       routes: { quorum: { minApprovals: 1 } },
       approverGroup: 'payments-leads',
       maxLifeSeconds: 3600,

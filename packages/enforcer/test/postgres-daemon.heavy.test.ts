@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { GrantId, Instant } from '@halligan/core'
+import type { GrantId, Instant, PrincipalId } from '@halligan/core'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { freshGrant } from '../src/connectors/connector.contract.ts'
 import type { Connector } from '../src/connectors/port.ts'
@@ -11,6 +11,8 @@ import { type Daemon, startDaemon, usualDaemonPace } from '../src/daemon.ts'
 import { openPostgresLab, type PostgresLab } from './postgres-lab.ts'
 import { accepted, type PostgresSite, postgresSite } from './postgres-site.ts'
 import { kinds, receipts } from './run.ts'
+
+const ada = 'ada' as PrincipalId
 
 /** Real clocks and a real target: these tests wait, because the waiting is what they test. */
 describe('an enforcer at a real PostgreSQL, with the control plane stopped', () => {
@@ -102,6 +104,7 @@ describe('an enforcer at a real PostgreSQL, with the control plane stopped', () 
       const applied = await before.apply({
         grant,
         target: lab.target,
+        requester: ada,
         privileges: ['role:payments_repair'],
         overlapKey: 'x',
         applyBefore: (at.site.clock.read().wall + 60_000) as Instant,

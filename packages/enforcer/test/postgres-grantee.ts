@@ -1,9 +1,11 @@
-import type { GrantId, Instant } from '@halligan/core'
+import type { GrantId, Instant, PrincipalId } from '@halligan/core'
 import type pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest'
 import { freshGrant } from '../src/connectors/connector.contract.ts'
 import type { Connector, Credential, Difference } from '../src/connectors/port.ts'
 import { openPostgresLab, type PostgresLab } from './postgres-lab.ts'
+
+const ada = 'ada' as PrincipalId
 
 /** Mallory with a grant, and the connector that is to end it. A new grant for every test. */
 export type Grantee = {
@@ -39,6 +41,7 @@ export function grantee(binaries: string | null) {
     const applied = await at.connector.apply({
       grant: at.grant,
       target: at.lab.target,
+      requester: ada,
       privileges: [privilege],
       overlapKey: privilege,
       applyBefore: (now + 60_000) as Instant,

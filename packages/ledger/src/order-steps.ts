@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Digest, Instant, Json } from '@halligan/core'
+import { type Digest, type Instant, type Json, overlapKeyOf } from '@halligan/core'
 import { digestOf } from './digest.ts'
 import { payloadTypes, verifyEnvelope } from './envelope.ts'
 import type { Claims } from './evidence.ts'
@@ -75,6 +75,8 @@ function* orderWithinDecision({ order, decision, activate }: Claims): Faults {
     yield fault('outside_terms', `order.target: ${asked.target} at ${asked.enforcer}`)
   else if (asked.privileges.join('\n') !== target.privileges.join('\n'))
     yield fault('outside_terms', 'order.privileges: not those of the terms')
+  if (asked.overlapKey !== overlapKeyOf(asked.target, asked.grant, asked.privileges))
+    yield fault('wrong_overlap_key', 'order.overlapKey: does not follow from the order')
   if (act?.verb === 'activate' && act.body.sealTo.x !== asked.sealTo.x)
     yield fault('other_seal_key', 'order.sealTo: not the key in the activate act')
 }

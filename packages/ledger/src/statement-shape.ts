@@ -104,11 +104,15 @@ const probes = listOf(object<ProbeResult>({ probe: text(64), absent: flag, at: i
 type Detail<K extends ReceiptKind> = Extract<ReceiptDetail, { kind: K }>
 
 const details: Readonly<Record<ReceiptKind, Shape>> = {
-  applied: object<Detail<'applied'>>({
-    kind: oneOf('applied'),
-    sealedDigest: digest,
-    revealId: id,
-  }),
+  applied: object<Detail<'applied'>>(
+    {
+      kind: oneOf('applied'),
+      sealedDigest: digest,
+      revealId: id,
+      shared: oneOf(true),
+    },
+    'shared',
+  ),
   refused: object<Detail<'refused'>>({
     kind: oneOf('refused'),
     codes: listOf(text(64), { max: 64 }),
@@ -137,7 +141,25 @@ const details: Readonly<Record<ReceiptKind, Shape>> = {
     diffCommitment: digest,
     findings: integer(0),
   }),
-  rotated: object<Detail<'rotated'>>({ kind: oneOf('rotated'), probes }),
+  rotated: object<Detail<'rotated'>>(
+    { kind: oneOf('rotated'), probes, account: text(128) },
+    'account',
+  ),
+  struggling: object<Detail<'struggling'>>({
+    kind: oneOf('struggling'),
+    work: oneOf('apply', 'end', 'rotate', 'clean'),
+    attempts: integer(1),
+    reasonCommitment: digest,
+  }),
+  witnessed: object<Detail<'witnessed'>>({
+    kind: oneOf('witnessed'),
+    what: text(64),
+    parts: listOf(
+      object<Detail<'witnessed'>['parts'][number]>({ textCommitment: digest }),
+      { max: 32 },
+    ),
+    complete: flag,
+  }),
   drifted: object<Detail<'drifted'>>({
     kind: oneOf('drifted'),
     what: text(128),

@@ -84,7 +84,7 @@ const zone: Shape<string> = (value, at, report) => {
 
 /** One exact privilege, `kind:name`. No pattern, path or list hides in it (RQ-04). */
 const privilege: Shape<string> = (value, at, report) => {
-  if (typeof value === 'string' && /^[a-z]{1,20}:[A-Za-z_][A-Za-z0-9_]{0,62}$/.test(value))
+  if (typeof value === 'string' && /^[a-z]{1,20}:[A-Za-z_][A-Za-z0-9_-]{0,62}$/.test(value))
     return value
   report(at, 'one exact privilege is expected, like role:payments_repair')
   return undefined

@@ -1,4 +1,4 @@
-import type { GrantId, Instant } from '@halligan/core'
+import type { GrantId, Instant, PrincipalId } from '@halligan/core'
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Connector, type Credential, type Opening, TargetTaken } from './port.ts'
 
@@ -65,6 +65,7 @@ export function describeConnector(name: string, harnessed: () => ConnectorHarnes
       return {
         grant,
         target: harness.target,
+        requester: 'ada' as PrincipalId,
         privileges: [harness.privileges[privilege]],
         overlapKey: `${harness.target}/${harness.privileges[privilege]}`,
         applyBefore: (now + secondsToApply * 1000) as Instant,

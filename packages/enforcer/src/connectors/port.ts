@@ -1,9 +1,12 @@
-import type { GrantId, Instant, ProbeResult } from '@halligan/core'
+import type { GrantId, Instant, PrincipalId, ProbeResult } from '@halligan/core'
 
 /** What is to be made true for one grant on one target. */
 export type Opening = Readonly<{
   grant: GrantId
   target: string
+  /** For targets that confer rights on the account that a person has there already. */
+  requester: PrincipalId
+  /** Names, never rights themselves: what a name means is written at the target, or in this connector's settings. */
   privileges: readonly string[]
   overlapKey: string
   /** Checked inside the target's own transaction, on the target's own clock. */
@@ -24,8 +27,26 @@ export type Snapshot = string
 
 export type Difference = Readonly<{ what: string; object: string }>
 
+/** Another grant of this enforcer on the same target, as its books have it now. */
+export type Held = Readonly<{
+  grant: GrantId
+  requester: PrincipalId
+  privileges: readonly string[]
+  /**
+   * `standing`: accepted, being applied or applied, so that its access must not be taken away. `ending`: not proven absent yet.
+   * `closing`: absent, and not rotated or cleaned up yet.
+   */
+  phase: 'standing' | 'ending' | 'closing'
+}>
+
+/** What was done in a grant's own sessions, in the words of the target. `complete` is false when some of it is missing. */
+export type SessionEvidence = Readonly<{ what: string; text: string; complete: boolean }>
+
+/** `grave`: the connector must not be used so. Otherwise it is for an operator to know. */
+export type Excess = Readonly<{ grave: boolean; words: string }>
+
 /**
- * One kind of target. Every method may be called again after a crash at any point inside it, and may throw
+ * One kind of target. Every call settles within half a minute, by time limits of the connector's own. Every method may be called again after a crash at any point inside it, and may throw
  * when the target cannot be reached; the enforcer then counts the effect as UNKNOWN and tries again.
  */
 export interface Connector {
@@ -60,8 +81,24 @@ export interface Connector {
   cleanup(grant: GrantId, target: string): Promise<void>
   /** Grants of which this target shows access, whoever knows of them: drift is what no order explains. */
   standing(target: string): Promise<readonly GrantId[]>
-  /** What the connector's own credential may do beyond its work, in words for an operator. Empty is well. */
-  excess?(target: string): Promise<readonly string[]>
+  /** What the connector's own credential may do beyond its work. Empty is well. */
+  excess?(target: string): Promise<readonly Excess[]>
+  /**
+   * Why this opening can never be applied here as it stands, as a stable code for the receipt, such as `unknown_privilege`,
+   * `no_account` or `account_in_use`; null when it can. Asks the target nothing.
+   */
+  refuses?(opening: Opening): string | null
+  /** The shared account that these privileges check out, or null: its secret is exposed by `apply` and must be rotated. */
+  sharedAccount?(privileges: readonly string[]): string | null
+  /** Shared and sealed accounts that are kept here, in use or not. */
+  accounts?(): readonly string[]
+  /**
+   * A new secret for the account, in the vault before it is at the target. Proven by probes: the old secret opens nothing
+   * (`old_secret`), the new one is not refused (`new_secret_refused`), both `absent`. Again after a crash: succeeds.
+   */
+  rotate?(account: string): Promise<readonly ProbeResult[]>
+  /** Read after absence and before `cleanup`. Null where the target keeps none. */
+  evidence?(grant: GrantId, target: string): Promise<SessionEvidence | null>
   /** Access that only this connector's rights can have made and that is no grant's: always drift (EN-26). */
   strangers?(target: string): Promise<readonly Difference[]>
 }

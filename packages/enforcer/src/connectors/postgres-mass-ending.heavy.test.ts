@@ -1,4 +1,4 @@
-import type { GrantId, Instant, ProbeResult } from '@halligan/core'
+import type { GrantId, Instant, PrincipalId, ProbeResult } from '@halligan/core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { isAlive } from '../../test/postgres-grantee.ts'
 import {
@@ -9,6 +9,8 @@ import {
 import { freshGrant } from './connector.contract.ts'
 import type { Connector, Credential } from './port.ts'
 import { roleOf } from './postgres-role.ts'
+
+const ada = 'ada' as PrincipalId
 
 type Grantee = Readonly<{ grant: GrantId; credential: Credential }>
 
@@ -31,6 +33,7 @@ describe.each(installations)('ending many at $name', ({ binaries }) => {
     const applied = await connector.apply({
       grant,
       target: lab.target,
+      requester: ada,
       privileges: ['role:payments_repair'],
       overlapKey: 'x',
       applyBefore: (now + 60_000) as Instant,

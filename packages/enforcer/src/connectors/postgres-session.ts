@@ -1,5 +1,6 @@
 import pg from 'pg'
 import { clientConfig, type PostgresSettings } from './postgres-settings.ts'
+import { placeOf } from './secret-reference.ts'
 
 export type Session = Readonly<{ db: pg.Client; serverVersion: number }>
 
@@ -68,7 +69,7 @@ export async function inTransaction<T>(db: pg.Client, work: () => Promise<T>): P
 function connectFailure(settings: PostgresSettings, cause: unknown): Error {
   const code = sqlState(cause)
   const reason = cause instanceof Error ? cause.message : String(cause)
-  const where = 'file' in settings.url ? settings.url.file : `$${settings.url.env}`
+  const where = placeOf(settings.url)
   if (code === '28P01' || code === '28000')
     return new CredentialRefused(
       `${settings.target} refuses the credential of the connector itself (${code}); put the new one into ${where}`,

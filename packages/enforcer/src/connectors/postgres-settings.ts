@@ -1,14 +1,17 @@
 import { readFileSync } from 'node:fs'
 import type pg from 'pg'
 import type { ConnectorSettings } from './registry.ts'
-
-/** Where the connector's own credential is, never the credential itself: configuration is not a secret. */
-export type UrlReference = Readonly<{ file: string } | { env: string }>
+import {
+  isSecretReference,
+  placeOf,
+  readSecret,
+  type SecretReference,
+} from './secret-reference.ts'
 
 export type PostgresSettings = Readonly<{
   target: string
   /** The connector role's `postgres://` URL, read anew for every session, so that a rotated one is taken up. */
-  url: UrlReference
+  url: SecretReference
   /** A file of PEM certificates to trust instead of the system's. */
   caFile?: string
   /** How people reach the target, where it differs from how the enforcer does. */
@@ -23,10 +26,7 @@ export type PostgresSettings = Readonly<{
 
 const fields: Readonly<Record<keyof PostgresSettings, (value: unknown) => boolean>> = {
   target: isText,
-  url: (value) =>
-    isRecord(value) &&
-    Object.keys(value).length === 1 &&
-    (isText(value.file) || isText(value.env)),
+  url: isSecretReference,
   caFile: isText,
   reach: (value) => isRecord(value) && isText(value.host) && isCount(value.port),
   connectionLimit: isCount,
@@ -66,14 +66,11 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null
 }
 
-export function readUrl(reference: UrlReference): URL {
-  const where = 'file' in reference ? reference.file : `$${reference.env}`
-  const text =
-    'file' in reference ? readFileSync(reference.file, 'utf8') : process.env[reference.env]
-  const url = URL.parse(text?.trim() ?? '')
+export function readUrl(reference: SecretReference): URL {
+  const url = URL.parse(readSecret(reference))
   // The text may hold a password, so that it is never quoted.
   if (url === null || !/^postgres(ql)?:$/.test(url.protocol))
-    throw new Error(`${where} holds no postgres:// URL`)
+    throw new Error(`${placeOf(reference)} holds no postgres:// URL`)
   return url
 }
 

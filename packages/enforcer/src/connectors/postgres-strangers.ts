@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import type { Difference } from './port.ts'
+import type { Difference, Excess } from './port.ts'
 import { grantOf, rolePrefix } from './postgres-role.ts'
 import type { Session } from './postgres-session.ts'
 
@@ -31,7 +31,7 @@ export async function strangersOf(db: pg.Client): Promise<readonly Difference[]>
  * What the connector's credential may do beyond its work, for the operator to take away: it is the crown jewel of the
  * enforcer, and should open no data by itself. PostgreSQL 15 cannot withhold SET ROLE, so only inheriting counts there.
  */
-export async function excessOf({ db, serverVersion }: Session): Promise<readonly string[]> {
+export async function excessOf({ db, serverVersion }: Session): Promise<readonly Excess[]> {
   const { rows } = await db.query<{ excess: string }>(
     `select unnest(array_remove(array[
        case when rolsuper then 'is a superuser' end,
@@ -45,5 +45,8 @@ export async function excessOf({ db, serverVersion }: Session): Promise<readonly
        and (pg_has_role(me.oid, r.oid, 'USAGE') or pg_has_role(me.oid, r.oid, $1))`,
     [serverVersion >= 160000 ? 'SET' : 'USAGE'],
   )
-  return rows.map(({ excess }) => excess)
+  return rows.map(({ excess }) => ({
+    grave: excess !== 'may create databases',
+    words: excess,
+  }))
 }

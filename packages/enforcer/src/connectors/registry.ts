@@ -1,12 +1,20 @@
-import type { SecretShelf } from '../store/port.ts'
-import type { Connector } from './port.ts'
+import type { SecretShelf, Vault } from '../store/port.ts'
+import type { Connector, Held } from './port.ts'
 import { makePostgresConnector } from './postgres.ts'
 
 /** One target's settings as they stand in config.json: references to secrets, never secrets. */
 export type ConnectorSettings = Readonly<{ kind: string } & Record<string, unknown>>
 
 /** What the daemon lends a connector. */
-export type ConnectorPorts = Readonly<{ shelf: SecretShelf }>
+export type ConnectorPorts = Readonly<{
+  shelf: SecretShelf
+  vault: Vault
+  /**
+   * Every unfinished grant on the target, read anew at each call. A grant stands here before its `apply` is called and until
+   * after its `cleanup`: whoever reads this and acts on it in one go per account never takes away what another grant holds.
+   */
+  held(target: string): readonly Held[]
+}>
 
 /** Throws with a reason an operator understands when the settings are wrong; reaches nothing yet. */
 export type MakeConnector = (

@@ -64,6 +64,20 @@ export interface SecretShelf {
   drop(grant: GrantId, target: string): void
 }
 
+/**
+ * The sealed store of shared accounts' secrets (age, X25519), which never leaves this host but sealed to a requester.
+ * `propose` is on disk before the target is asked to take the new secret; `confirm` once the target was seen to take it. In
+ * between, after a crash, either may be the one that works.
+ */
+export interface Vault {
+  secrets(target: string, account: string): Promise<VaultSecrets>
+  propose(target: string, account: string, secret: string): Promise<void>
+  /** The proposed secret becomes the current one. Nothing proposed: nothing changes. */
+  confirm(target: string, account: string): Promise<void>
+}
+
+export type VaultSecrets = Readonly<{ current: string | null; proposed: string | null }>
+
 export class StateTaken extends Error {
   override readonly name = 'StateTaken'
 }

@@ -11,6 +11,7 @@ import {
   isSettled,
   type Order,
   openedPhases,
+  overlapKeyOf,
   revokePlan,
   type SealKey,
   secondsAfter,
@@ -31,7 +32,7 @@ export type Opening = Readonly<{
   revokeSloSeconds: number
 }>
 
-/** One order for each target. A per-grant login shares its account with nobody: its own overlap key. */
+/** One order for each target. */
 export const openOrders = (deps: Issuing, opening: Opening): readonly IssuedOrder[] =>
   opening.terms.targets.map(({ target, enforcer, privileges }) => {
     const { terms, decisionDigest, sealTo, issuedAt, notAfter, revokeSloSeconds } = opening
@@ -51,7 +52,7 @@ export const openOrders = (deps: Issuing, opening: Opening): readonly IssuedOrde
       notAfter,
       revokePlan,
       revokeSloSeconds,
-      overlapKey: `${target}/${terms.grant}`,
+      overlapKey: overlapKeyOf(target, terms.grant, privileges),
     })
   })
 
