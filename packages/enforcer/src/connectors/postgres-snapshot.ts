@@ -1,14 +1,17 @@
-import type { GrantId } from '@halligan/core'
 import type pg from 'pg'
 import type { Difference, Snapshot } from './port.ts'
 import { type CatalogQuery, clusterCatalog, databaseCatalog } from './postgres-catalog.ts'
-import { grantOf, roleOf } from './postgres-role.ts'
+import { grantOf } from './postgres-role.ts'
 import { type Connect, onSession } from './postgres-session.ts'
 
 /** `[kind, object, detail]`, sorted: equal catalogs give equal text. */
 type Row = readonly [kind: string, object: string, detail: string]
 
-/** The cluster, and every database that the connector may enter; each that it may not is named. */
+/**
+ * The cluster, and every database that the connector may enter; each that it may not is named. Logins of grants are left
+ * out as long as they have no more than applying gives them: those have their own orders and receipts, and ten thousand of
+ * them must not stand in ten thousand snapshots.
+ */
 export async function takeSnapshot(connect: Connect): Promise<Snapshot> {
   const { rows, databases } = await onSession(connect, async ({ db }) => ({
     rows: await readAll(db, clusterCatalog, ''),
@@ -24,7 +27,8 @@ export async function takeSnapshot(connect: Connect): Promise<Snapshot> {
         )),
       )
     else rows.push(['unread_database', name, 'the connector may not connect'])
-  return JSON.stringify(rows.map((row) => JSON.stringify(row)).toSorted())
+  const compared = rows.filter((row) => !isTraceOfGrant(row))
+  return JSON.stringify(compared.map((row) => JSON.stringify(row)).toSorted())
 }
 
 async function databasesOf(db: pg.Client): Promise<{ name: string; open: boolean }[]> {
@@ -48,15 +52,8 @@ async function readAll(
   return all
 }
 
-/**
- * What was added, removed or changed between two snapshots, whoever owns it, but for the login of `grant` and of
- * other grants of ours that came or went meanwhile: those have their own orders and receipts.
- */
-export function differenceOf(
-  before: Snapshot,
-  after: Snapshot,
-  grant: GrantId,
-): readonly Difference[] {
+/** What was added, removed or changed between two snapshots, whoever owns it. */
+export function differenceOf(before: Snapshot, after: Snapshot): readonly Difference[] {
   const [old, current] = [parsed(before), parsed(after)]
   const found: Difference[] = []
   for (const [key, row] of current) {
@@ -65,7 +62,7 @@ export function differenceOf(
     else if (was[2] !== row[2]) found.push(described('changed', row))
   }
   for (const [key, row] of old) if (!current.has(key)) found.push(described('removed', row))
-  return found.filter(({ what, object }) => !isOwnTrace(what, object, roleOf(grant)))
+  return found
 }
 
 function parsed(snapshot: Snapshot): Map<string, Row> {
@@ -83,17 +80,11 @@ const described = (
   [kind, object, detail]: Row,
 ): Difference => ({ what: `${kind}_${change}`, object: `${object} (${detail})` })
 
-/** The role itself with no power of its own, and its plain memberships: what applying makes. */
-function isOwnTrace(what: string, object: string, own: string): boolean {
-  if (what.startsWith('role_')) {
-    const [, role = '', detail = ''] = /^(\S+) \((.*)\)$/.exec(object) ?? []
-    return (role === own || grantOf(role) !== null) && !/[A-Z]{4}/.test(detail)
-  }
-  if (what.startsWith('membership_')) {
-    const [, group = '', member = '', detail = ''] =
-      /^(\S+) to (\S+) by \S+ \((.*)\)$/.exec(object) ?? []
-    if (grantOf(group) !== null) return detail === 'ADMIN inherit=false set=false'
-    return grantOf(member) !== null && !detail.includes('ADMIN')
-  }
-  return false
+/** A login of a grant with no power of its own, or a plain membership of one: what applying makes. */
+function isTraceOfGrant([kind, object, detail]: Row): boolean {
+  if (kind === 'role') return grantOf(object) !== null && !/[A-Z]{4}/.test(detail)
+  if (kind !== 'membership') return false
+  const [, group = '', member = ''] = /^(\S+) to (\S+) by \S+$/.exec(object) ?? []
+  if (grantOf(group) !== null) return detail === 'ADMIN inherit=false set=false'
+  return grantOf(member) !== null && !detail.includes('ADMIN')
 }

@@ -27,9 +27,13 @@ export function holdsIn(queries: Queries): Holds {
     )
     return known
   }
+  /** With the very strings that other holds have, where they are equal. */
+  const sharing = (hold: Hold): Hold =>
+    withSnapshots(hold, shelf.get(hold.grant, hold.target))
   return {
     reread() {
       known = null
+      shelf.forget()
     },
     hold(grant, target) {
       const held = open().get(keyOf(grant, target))
@@ -49,7 +53,7 @@ export function holdsIn(queries: Queries): Holds {
       const bare = withSnapshots(hold, { before: null, after: null })
       run(sql, grant, target, finished ? 0 : 1, JSON.stringify(bare))
       if (finished) open().delete(keyOf(grant, target))
-      else open().set(keyOf(grant, target), hold)
+      else open().set(keyOf(grant, target), was === undefined ? sharing(hold) : hold)
     },
   }
 }

@@ -61,7 +61,7 @@ const after = (hold: Hold, event: HoldEvent): Hold => {
 
 const texts = (): readonly unknown[] => {
   const db = new DatabaseSync(path, { readOnly: true })
-  const rows = db.prepare('SELECT text FROM snapshots ORDER BY moment').all()
+  const rows = db.prepare('SELECT text FROM texts ORDER BY id').all()
   db.close()
   return rows.map(({ text }) => text)
 }
@@ -90,6 +90,27 @@ test('each snapshot is on disk once while it is needed, and not after', () => {
     return texts().length
   })
   expect(onDisk).toEqual([1, 1, 1, 1, 1, 1, 2, 0])
+})
+
+test('grants that begin from one state of a target share its snapshot, until the last is cleaned', () => {
+  const other = `g-${'b'.repeat(26)}` as GrantId
+  const keep = (hold: Hold): number => {
+    const books = open()
+    books.keepHold(hold)
+    const { length } = books.unfinished()
+    books.close()
+    expect(length).toBeLessThanOrEqual(2)
+    return texts().length
+  }
+  const lived = (id: GrantId, steps: number): Hold =>
+    life.slice(0, steps).reduce(after, unheld(id, 'payments-pg'))
+  expect([keep(lived(grant, 3)), keep(lived(other, 3))]).toEqual([1, 1])
+  expect([keep(lived(grant, 7)), keep(lived(other, 7))]).toEqual([2, 2])
+  expect(keep(lived(grant, 8))).toBe(2)
+  const books = open()
+  expect(books.hold(other, 'payments-pg')).toEqual(lived(other, 7))
+  books.close()
+  expect(keep(lived(other, 8))).toBe(0)
 })
 
 test('a write that is rolled back leaves hold and snapshot as they were', () => {

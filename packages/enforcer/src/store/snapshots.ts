@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { GrantId } from '@halligan/core'
 import type { Snapshot } from '../connectors/port.ts'
 import { type Hold, holdIn, mayStand } from '../state.ts'
@@ -26,29 +27,70 @@ export type SnapshotShelf = Readonly<{
   /** Writes what differs from `known`, which is what this shelf holds. */
   put(hold: Hold, known: Snapshots): void
   get(grant: GrantId, target: string): Snapshots
+  /** After a rollback: what was read meanwhile may be of rows that never were. */
+  forget(): void
 }>
 
-/** A snapshot may be large, and a hold is written anew at every step: they lie apart, so that each is written once. */
-export const snapshotShelf = ({ run, all }: Queries): SnapshotShelf => ({
-  put(hold, known) {
-    const wanted = snapshotsOf(hold)
-    for (const moment of ['before', 'after'] as const) {
-      const text = wanted[moment]
-      if (text === known[moment]) continue
-      if (text === null || text === '') {
-        const sql = 'DELETE FROM snapshots WHERE grant_id = ? AND target = ? AND moment = ?'
-        run(sql, hold.grant, hold.target, moment)
-      } else {
-        const sql = 'INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?)'
-        run(sql, hold.grant, hold.target, moment, text)
-      }
-    }
-  },
-  get(grant, target) {
-    const sql = 'SELECT moment, text FROM snapshots WHERE grant_id = ? AND target = ?'
-    const texts = new Map(
-      all(sql, grant, target).map(({ moment, text }) => [String(moment), String(text)]),
+/**
+ * A snapshot may be large, a hold is written anew at every step, and grants that open one after the other begin from the
+ * same state of their target. So snapshots lie apart, each text once for all that share it, on disk and in memory.
+ */
+export const snapshotShelf = ({ run, one, all }: Queries): SnapshotShelf => {
+  /** Every text that stands in memory, by its row: equal snapshots are one string. */
+  const known = new Map<number, string>()
+
+  const textAt = (id: number): string => {
+    const text =
+      known.get(id) ?? String(one('SELECT text FROM texts WHERE id = ?', id)?.text)
+    known.set(id, text)
+    return text
+  }
+  const idOf = (text: string): number => {
+    const digest = createHash('sha256').update(text).digest()
+    run('INSERT OR IGNORE INTO texts (digest, text) VALUES (?, ?)', digest, text)
+    return Number(one('SELECT id FROM texts WHERE digest = ?', digest)?.id)
+  }
+  const dropUnused = (id: unknown) => {
+    const sql = `DELETE FROM texts WHERE id = ?
+      AND NOT EXISTS (SELECT 1 FROM snapshots WHERE text_id = texts.id)`
+    run(sql, Number(id))
+    if (one('SELECT 1 FROM texts WHERE id = ?', Number(id)) === undefined)
+      known.delete(Number(id))
+  }
+  const replace = ({ grant, target }: Hold, moment: string, text: string | null) => {
+    const which = 'grant_id = ? AND target = ? AND moment = ?'
+    const was = one(
+      `SELECT text_id FROM snapshots WHERE ${which}`,
+      ...[grant, target, moment],
     )
-    return { before: texts.get('before') ?? null, after: texts.get('after') ?? null }
-  },
-})
+    if (text === null || text === '')
+      run(`DELETE FROM snapshots WHERE ${which}`, grant, target, moment)
+    else {
+      const sql = 'INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?)'
+      run(sql, grant, target, moment, idOf(text))
+    }
+    if (was !== undefined) dropUnused(was.text_id)
+  }
+  return {
+    put(hold, was) {
+      const wanted = snapshotsOf(hold)
+      for (const moment of ['before', 'after'] as const)
+        if (wanted[moment] !== was[moment]) replace(hold, moment, wanted[moment])
+    },
+    get(grant, target) {
+      const sql = 'SELECT moment, text_id FROM snapshots WHERE grant_id = ? AND target = ?'
+      const ids = new Map(
+        all(sql, grant, target).map(({ moment, text_id }) => [
+          String(moment),
+          Number(text_id),
+        ]),
+      )
+      const textOf = (moment: string) => {
+        const id = ids.get(moment)
+        return id === undefined ? null : textAt(id)
+      }
+      return { before: textOf('before'), after: textOf('after') }
+    },
+    forget: () => known.clear(),
+  }
+}

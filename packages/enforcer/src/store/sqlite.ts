@@ -13,9 +13,12 @@ const schema = `
     grant_id TEXT NOT NULL, target TEXT NOT NULL, unfinished INTEGER NOT NULL,
     state TEXT NOT NULL, PRIMARY KEY (grant_id, target)) STRICT;
   CREATE INDEX IF NOT EXISTS holds_unfinished ON holds (unfinished) WHERE unfinished = 1;
+  CREATE TABLE IF NOT EXISTS texts (
+    id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, text TEXT NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS snapshots (
-    grant_id TEXT NOT NULL, target TEXT NOT NULL, moment TEXT NOT NULL, text TEXT NOT NULL,
-    PRIMARY KEY (grant_id, target, moment)) STRICT;
+    grant_id TEXT NOT NULL, target TEXT NOT NULL, moment TEXT NOT NULL,
+    text_id INTEGER NOT NULL REFERENCES texts, PRIMARY KEY (grant_id, target, moment)) STRICT;
+  CREATE INDEX IF NOT EXISTS snapshots_text ON snapshots (text_id);
   CREATE TABLE IF NOT EXISTS fences (overlap_key TEXT PRIMARY KEY, idx INTEGER NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS receipts (
     seq INTEGER PRIMARY KEY, digest TEXT NOT NULL, delivery TEXT NOT NULL) STRICT;
