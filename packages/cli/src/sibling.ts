@@ -17,13 +17,19 @@ export function siblingFile(sibling: Sibling): string {
   return join(dirname(entry), '..', 'bin', `${sibling}.js`)
 }
 
-/** On the same Node as this one, without a shell. */
-export const startSibling = (
+/** On the same Node as this one, without a shell; behind the words of `inside`, where there are any. */
+export function startSibling(
   sibling: Sibling,
   args: readonly string[],
   options: SpawnOptions = {},
-): ChildProcess =>
-  spawn(process.execPath, [siblingFile(sibling), ...args], { shell: false, ...options })
+  inside: readonly string[] = [],
+): ChildProcess {
+  const [first = process.execPath, ...words] = [
+    ...inside,
+    ...[process.execPath, siblingFile(sibling), ...args],
+  ]
+  return spawn(first, words, { shell: false, ...options })
+}
 
 /** Runs it in our place and answers its exit code; signals to us are its own to handle. */
 export function runSibling(sibling: Sibling, args: readonly string[]): Promise<number> {

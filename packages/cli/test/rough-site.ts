@@ -11,7 +11,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { createPayments } from '../src/estate/payments.ts'
 import { type PostgresServer, startPostgres } from '../src/estate/postgres-server.ts'
-import { configureEnforcer } from '../src/example/enforcer.ts'
+import { configureEnforcer, paymentsSite } from '../src/example/enforcer.ts'
 import { exampleBundle, openEstate } from '../src/example/estate.ts'
 import { type Name, names, Person } from '../src/example/people.ts'
 import { type Finished, Programs } from '../src/example/programs.ts'
@@ -159,7 +159,8 @@ export class RoughSite {
     await rm(bundle, { recursive: true })
     const postgres = await startPostgres({ dir: join(folder, 'postgres') })
     const payments = await createPayments(postgres.superuserUrl)
-    await configureEnforcer(join(folder, 'enforcer'), payments)
+    const dir = join(folder, 'enforcer')
+    await configureEnforcer(dir, await paymentsSite(dir, payments))
     const programs = new Programs()
     const persons = Object.fromEntries(
       names.map((name) => [name, new Person(name, folder, programs)]),

@@ -7,6 +7,17 @@ import type { Programs } from './programs.ts'
 export const enforcerId = 'enf-payments'
 export const target = 'payments-pg'
 
+/** An enforcer as its operator sets it up: what it stands before, and what it will ever open there. */
+export type EnforcerSite = Readonly<{
+  id: string
+  /** `guard.yaml`. */
+  guard: string
+  /** Per target, the settings of its connector in `config.json`. */
+  targets: Readonly<Record<string, Readonly<{ kind: string } & Record<string, unknown>>>>
+  /** Words before the program's own, such as what puts it into a namespace. */
+  inside?: readonly string[]
+}>
+
 /** What this enforcer will ever open, whatever the control plane says. Written by whoever owns the database. */
 const guard = `enforcer: ${enforcerId}
 targets:
@@ -21,22 +32,35 @@ targets:
     owners: [bob]
 `
 
-/** The enforcer makes its own key; only the public part, base64url, leaves its folder. */
-export async function enrollEnforcer(dir: string, programs: Programs): Promise<string> {
-  const args = ['enroll', '--dir', dir, '--id', enforcerId, '--target', target]
-  const { key } = JSON.parse(mustHold(await programs.run('halligan-enforcer', args)))
-  return String(key)
-}
-
-/** Guard and connector settings. The database's URL holds a password and has a file of its own, made anew each time. */
-export async function configureEnforcer(dir: string, payments: Payments): Promise<void> {
+/** The database's URL holds a password and has a file of its own, made anew each time. */
+export async function paymentsSite(dir: string, payments: Payments): Promise<EnforcerSite> {
   await mkdir(dir, { recursive: true, mode: 0o700 })
   const url = join(dir, 'connector.url')
   await writeFile(url, `${payments.connectorUrl}\n`, { mode: 0o600 })
+  const targets = { [target]: { kind: 'postgres', url: { file: url } } }
+  return { id: enforcerId, guard, targets }
+}
+
+/** The enforcer makes its own key; only the public part, base64url, leaves its folder. */
+export async function enrollEnforcer(
+  dir: string,
+  { id, targets }: Readonly<{ id: string; targets: readonly string[] }>,
+  programs: Programs,
+): Promise<string> {
+  const args = ['enroll', '--dir', dir, '--id', id]
+  const named = targets.flatMap((name) => ['--target', name])
+  const enrolled = await programs.run('halligan-enforcer', [...args, ...named])
+  return String(JSON.parse(mustHold(enrolled)).key)
+}
+
+/** Guard and connector settings, into the folder of an enforcer that has been enrolled. */
+export async function configureEnforcer(
+  dir: string,
+  { guard, targets }: EnforcerSite,
+): Promise<void> {
   await writeFile(join(dir, 'guard.yaml'), guard, { mode: 0o600 })
   const path = join(dir, 'config.json')
   const config = JSON.parse(await readFile(path, 'utf8'))
-  const targets = { [target]: { kind: 'postgres', url: { file: url } } }
   await writeFile(path, `${JSON.stringify({ ...config, targets }, null, 2)}\n`)
 }
 

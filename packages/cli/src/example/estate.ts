@@ -7,15 +7,17 @@
 import { existsSync } from 'node:fs'
 import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createConnection, createServer } from 'node:net'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { createPayments, type Payments } from '../estate/payments.ts'
 import { type PostgresServer, startPostgres } from '../estate/postgres-server.ts'
 import {
   configureEnforcer,
+  type EnforcerSite,
   enforcerId,
   enrollEnforcer,
+  paymentsSite,
   target,
   trustRoster,
 } from './enforcer.ts'
@@ -35,6 +37,7 @@ export type ExampleEstate = Readonly<{
   payments: Payments
   server: Daemon
   enforcer: Daemon
+  others: readonly Daemon[]
   /** Ends every process. The data stays. */
   stop(): Promise<void>
   /** Ends every process and forgets everything. */
@@ -48,6 +51,8 @@ export type EstateOptions = Readonly<{
   port: number
   /** A new estate's policy; {@link exampleBundle} by default. */
   bundle?: string
+  /** Enforcers beside that of the payments database. */
+  others?: readonly EnforcerSite[]
   /** Told before each step. */
   say(step: string): void
   /** Ends every process at once, whatever step is under way. */
@@ -79,8 +84,14 @@ export async function openEstate(options: EstateOptions): Promise<ExampleEstate>
     postgres = await starting
     const payments = await createPayments(postgres.superuserUrl)
     const founded = await ceremony
-    const enforcer = await startEnforcer(folder, programs, payments, founded)
-    return { folder, ...founded, payments, enforcer, stop, remove }
+    const own = await paymentsSite(enforcerFolder(folder, enforcerId), payments)
+    const [enforcer, ...others] = await Promise.all(
+      [own, ...(options.others ?? [])].map((site) =>
+        startEnforcer(folder, programs, site, founded),
+      ),
+    )
+    if (enforcer === undefined) throw new Error('no enforcer was started')
+    return { folder, ...founded, payments, enforcer, others, stop, remove }
   } catch (error) {
     // Half an estate cannot be resumed.
     await (isNew ? remove() : stop())
@@ -91,7 +102,7 @@ export async function openEstate(options: EstateOptions): Promise<ExampleEstate>
 /** All that an estate keeps in its folder. */
 const ours = [
   ...names,
-  ...['server', 'enforcer', 'postgres', 'logs'],
+  ...['server', 'enforcer', 'enforcers', 'postgres', 'logs'],
   ...['founders.json', 'estate.json'],
 ]
 
@@ -113,17 +124,21 @@ async function isNewFolder(folder: string): Promise<boolean> {
   return true
 }
 
+const enforcerFolder = (folder: string, id: string): string =>
+  id === enforcerId ? join(folder, 'enforcer') : join(folder, 'enforcers', id)
+
 async function startEnforcer(
   folder: string,
   programs: Programs,
-  payments: Payments,
+  site: EnforcerSite,
   founded: Founded,
 ): Promise<Daemon> {
-  const dir = join(folder, 'enforcer')
-  await configureEnforcer(dir, payments)
+  const dir = enforcerFolder(folder, site.id)
+  await configureEnforcer(dir, site)
   await trustRoster(dir, programs, founded)
-  const log = join(folder, 'logs', 'enforcer.log')
-  const enforcer = programs.start('halligan-enforcer', ['run', '--dir', dir], log)
+  const log = join(folder, 'logs', `${site.id === enforcerId ? 'enforcer' : site.id}.log`)
+  const args = ['run', '--dir', dir]
+  const enforcer = programs.start('halligan-enforcer', args, log, {}, site.inside)
   await until(enforcer, () => listens(join(dir, 'enforcer.sock')))
   return enforcer
 }
@@ -144,8 +159,9 @@ function settled<T>(work: Promise<T>): Promise<T> {
 async function keysAndServer(
   folder: string,
   programs: Programs,
-  { port: preferred, bundle = exampleBundle, say }: EstateOptions,
+  options: EstateOptions,
 ): Promise<Founded> {
+  const { port: preferred, say } = options
   const persons = Object.fromEntries(
     names.map((name) => [name, new Person(name, folder, programs)]),
   ) as Record<Name, Person>
@@ -153,7 +169,7 @@ async function keysAndServer(
   const known = existsSync(place) ? JSON.parse(await readFile(place, 'utf8')) : null
   const port: number = known?.port ?? (await freePort(preferred))
   const rosterDigest =
-    known?.rosterDigest ?? (await found(folder, programs, persons, bundle, say))
+    known?.rosterDigest ?? (await found(folder, programs, persons, options))
   await writeFile(place, `${JSON.stringify({ port, rosterDigest }, null, 2)}\n`)
   say('server')
   const server = programs.start(
@@ -176,12 +192,11 @@ async function found(
   folder: string,
   programs: Programs,
   persons: Readonly<Record<Name, Person>>,
-  bundle: string,
-  say: (step: string) => void,
+  { bundle = exampleBundle, others = [], say }: EstateOptions,
 ): Promise<string> {
   const at = (...parts: readonly string[]) => join(folder, ...parts)
   say('keys')
-  const enrolling = settled(enrollEnforcer(at('enforcer'), programs))
+  const enrolling = settled(enrollAll(folder, programs, others))
   await eachInTurn(names, (name) => persons[name].makeKey())
   const founders = await foundersOf(persons, await enrolling)
   await writeFile(at('founders.json'), `${JSON.stringify(founders, null, 2)}\n`)
@@ -198,7 +213,27 @@ async function found(
   return digest
 }
 
-async function foundersOf(persons: Readonly<Record<Name, Person>>, enforcerKey: string) {
+type Enrolled = Readonly<{ id: string; pub: string; targets: readonly string[] }>
+
+/** What the roster shall say of each enforcer. */
+const enrollAll = (
+  folder: string,
+  programs: Programs,
+  others: readonly EnforcerSite[],
+): Promise<readonly Enrolled[]> =>
+  Promise.all(
+    [{ id: enforcerId, targets: { [target]: null } }, ...others].map(async (site) => {
+      const asked = { id: site.id, targets: Object.keys(site.targets) }
+      const dir = enforcerFolder(folder, site.id)
+      await mkdir(dirname(dir), { recursive: true, mode: 0o700 })
+      return { ...asked, pub: await enrollEnforcer(dir, asked, programs) }
+    }),
+  )
+
+async function foundersOf(
+  persons: Readonly<Record<Name, Person>>,
+  enforcers: readonly Enrolled[],
+) {
   const keyed = await Promise.all(
     names.map(async (person) => ({ person, pub: await persons[person].publicKey() })),
   )
@@ -212,7 +247,7 @@ async function foundersOf(persons: Readonly<Record<Name, Person>>, enforcerKey: 
         : { person, kind: 'human', keys: [pub] },
     ),
     approverGroups: { 'payments-leads': ['bob', 'cy'] },
-    enforcers: [{ id: enforcerId, pub: enforcerKey, targets: [target] }],
+    enforcers,
   }
 }
 

@@ -1,4 +1,4 @@
-import type { ChildProcess } from 'node:child_process'
+import type { ChildProcess, SpawnOptions } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
@@ -46,15 +46,16 @@ export class Programs {
     })
   }
 
-  /** Starts a program that stays; its words go to `log`. */
+  /** Starts a program that stays; its words go to `log`. `inside` are words before its own, such as `nsenter`'s. */
   start(
     program: Sibling,
     args: readonly string[],
     log: string,
     env: Readonly<Record<string, string>> = {},
+    inside: readonly string[] = [],
   ): Daemon {
     const words = openSync(log, 'a', 0o600)
-    const child = this.#spawn(program, args, env, words)
+    const child = this.#spawn(program, args, env, words, inside)
     closeSync(words)
     return new Daemon(program, child, log, () => this.#running.delete(child))
   }
@@ -64,12 +65,14 @@ export class Programs {
     args: readonly string[],
     env: Readonly<Record<string, string>>,
     words: 'pipe' | number,
+    inside: readonly string[] = [],
   ): ChildProcess {
     if (this.#stopped) throw new Error('interrupted')
-    const child = startSibling(program, args, {
+    const options = {
       env: { ...ownEnvironment(), ...env },
       stdio: ['ignore', words, words],
-    })
+    } satisfies SpawnOptions
+    const child = startSibling(program, args, options, inside)
     this.#running.add(child)
     return child
   }
