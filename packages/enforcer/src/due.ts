@@ -4,23 +4,22 @@
  *
  * @module
  */
-import type { Instant } from '@halligan/core'
+import type { GrantId, Instant } from '@halligan/core'
 import { attemptApply } from './apply-grant.ts'
 import { type Clocks, millisLeft, mustEnd } from './deadline.ts'
 import { type Attempt, attemptEnd, beginEnd, cleanUp } from './end-grant.ts'
 import { createLane, type Lane, type LaneWidth } from './lane.ts'
+import { type Backoff, createRetries } from './retries.ts'
 import type { Place, Site } from './site.ts'
 import { type Hold, holdIn, mayStand } from './state.ts'
 
-export type Pace = Readonly<{
-  /** The longest sleep while anything is held: how late a resume from suspend may notice (TM-04). */
-  wakeMillis: number
-  firstRetryMillis: number
-  /** Retries go on for ever, never further apart than this. */
-  retryCeilingMillis: number
-  /** Jobs of different grants at once on one target. */
-  laneWidth: number
-}>
+export type Pace = Backoff &
+  Readonly<{
+    /** The longest sleep while anything is held: how late a resume from suspend may notice (TM-04). */
+    wakeMillis: number
+    /** Jobs of different grants at once on one target. */
+    laneWidth: number
+  }>
 
 export const usualPace: Pace = {
   wakeMillis: 1000,
@@ -32,12 +31,10 @@ export const usualPace: Pace = {
 export type DueLoop = Readonly<{
   /** Looks now. Never throws: a broken promise goes to `onBroken`. */
   look(): void
-  lane(target: string): Lane
+  lane(target: string): Lane<GrantId>
   idle(): Promise<void>
   stop(): void
 }>
-
-type Retry = Readonly<{ attempts: number; notBefore: number }>
 
 /** How far the wall clock may advance before its highest value is written down again. */
 const wallGrainMillis = 5000
@@ -48,66 +45,69 @@ export function startDueLoop(
   onBroken: (error: unknown) => void,
   afterLook: () => void = () => {},
 ): DueLoop {
-  const lanes = new Map<string, Lane>()
-  const retries = new Map<string, Retry>()
-  let cancel: (() => void) | null = null
+  const lanes = new Map<string, Lane<GrantId>>()
+  const retries = createRetries(pace)
+  const alarm = createAlarm(site, () => look())
   let stopped = false
 
   const broken = (error: unknown) => {
     stopped = true
-    cancel?.()
+    alarm.cancel()
     onBroken(error)
   }
-  const lane = (target: string): Lane => {
-    const known = lanes.get(target) ?? createLane(widthAt(site, target, pace), broken, look)
+  const lane = (target: string): Lane<GrantId> => {
+    const width = widthAt(site, target, pace)
+    const known =
+      lanes.get(target) ??
+      createLane<GrantId>(width, broken, (grant) => lookAt({ grant, target }))
     lanes.set(target, known)
     return known
   }
   const start = (hold: Hold, work: Work, clocks: Clocks) => {
-    const key = `${hold.target}/${hold.grant}/${work.kind}`
-    const retry = retries.get(key)
-    if (retry !== undefined && clocks.bootMillis < retry.notBefore) return
+    const retry = retries.of(hold, work.kind)
+    if (retry !== null && clocks.bootMillis < retry.notBefore) return
     lane(hold.target).run(hold.grant, work.kind === 'end', async () => {
       if (stopped) return
-      const attempt = await work.run(site, hold)
-      settle(site, hold, work, attempt, key)
+      settle(hold, work, await work.run(site, hold))
     })
   }
-  const settle = (at: Site, hold: Hold, work: Work, attempt: Attempt, key: string) => {
-    if (attempt.kind === 'done') return void retries.delete(key)
-    const attempts = (retries.get(key)?.attempts ?? 0) + 1
-    const wait = Math.min(
-      pace.firstRetryMillis * 2 ** Math.min(attempts - 1, 20),
-      pace.retryCeilingMillis,
-    )
-    retries.set(key, { attempts, notBefore: at.clock.read().bootMillis + wait })
-    const { grant, target } = hold
-    at.log({
-      level: 'warn',
-      what: `${work.kind}_again`,
-      grant,
-      target,
-      attempts,
-      why: attempt.why,
-    })
+  const settle = ({ grant, target }: Hold, { kind }: Work, attempt: Attempt) => {
+    const place = { grant, target }
+    if (attempt.kind === 'done') return retries.done(place, kind)
+    const attempts = retries.failed(place, kind, site.clock.read())
+    const what = `${kind}_again`
+    site.log({ level: 'warn', what, ...place, attempts, why: attempt.why })
   }
-  const look = () => {
+  const guarded = (work: () => void) => {
     if (stopped) return
     try {
-      cancel?.()
-      const clocks = site.clock.read()
-      const wait = lookOnce(site, clocks, (hold, work) => start(hold, work, clocks))
-      // One that is past was started just now; its end looks again by itself.
-      const retryWait = [...retries.values()]
-        .map(({ notBefore }) => notBefore - clocks.bootMillis)
-        .filter((millis) => millis > 0)
-      const next = Math.min(pace.wakeMillis, wait, ...retryWait)
-      cancel = site.scheduler.after(Math.max(1, next), look)
+      work()
       afterLook()
     } catch (error) {
       broken(error)
     }
   }
+  const look = () =>
+    guarded(() => {
+      alarm.cancel()
+      const clocks = site.clock.read()
+      const wait = lookOnce(site, clocks, (hold, work) => start(hold, work, clocks))
+      alarm.within(Math.min(pace.wakeMillis, wait, retries.wait(clocks)), clocks)
+    })
+  /** What became of one grant is seen at once; all the others are as they were. */
+  const lookAt = (place: Place) =>
+    guarded(() => {
+      const clocks = site.clock.read()
+      const hold = site.books.hold(place.grant, place.target)
+      if (mayStand(hold) && mustEnd(hold.bound, clocks, site.books.highestWall()) !== null)
+        return look()
+      if (mayStand(hold)) alarm.within(millisLeft(hold.bound, clocks), clocks)
+      const work = workOf(hold)
+      if (work === null) return
+      start(hold, work, clocks)
+      const retry = retries.of(place, work.kind)
+      if (retry !== null) alarm.within(retry.notBefore - clocks.bootMillis, clocks)
+    })
   return {
     look,
     lane,
@@ -116,7 +116,30 @@ export function startDueLoop(
     },
     stop() {
       stopped = true
-      cancel?.()
+      alarm.cancel()
+    },
+  }
+}
+
+type Alarm = Readonly<{
+  /** Wakes then at the latest; an earlier arrangement stands. */
+  within(millis: number, clocks: Clocks): void
+  cancel(): void
+}>
+
+function createAlarm({ scheduler }: Pick<Site, 'scheduler'>, wake: () => void): Alarm {
+  let arranged: Readonly<{ at: number; cancel(): void }> | null = null
+  const cancel = () => {
+    arranged?.cancel()
+    arranged = null
+  }
+  return {
+    cancel,
+    within(millis, { bootMillis }) {
+      const wait = Math.max(1, millis)
+      if (arranged !== null && arranged.at <= bootMillis + wait) return
+      cancel()
+      arranged = { at: bootMillis + wait, cancel: scheduler.after(wait, wake) }
     },
   }
 }

@@ -1,26 +1,26 @@
 /** Work waiting for one target. Targets never wait for each other (INV-25). */
-export type Lane = Readonly<{
+export type Lane<K extends string> = Readonly<{
   /** Urgent work (ending) goes before everything that has not begun. Never two jobs of one key at once. */
-  run(key: string, urgent: boolean, job: () => Promise<void>): void
-  busyWith(key: string): boolean
+  run(key: K, urgent: boolean, job: () => Promise<void>): void
+  busyWith(key: K): boolean
   /** Resolves once nothing waits or runs. */
   idle(): Promise<void>
 }>
 
-type Job = Readonly<{ key: string; run: () => Promise<void> }>
+type Job<K> = Readonly<{ key: K; run: () => Promise<void> }>
 
 /** How many jobs of different keys run at once. Endings may be given more room than what they share with the rest. */
 export type LaneWidth = Readonly<{ shared: number; urgent: number }>
 
 /** `onBroken` hears of a job that threw: a broken promise. `afterEach` hears of every end, when its key is free again. */
-export function createLane(
+export function createLane<K extends string>(
   { shared, urgent: urgentWidth }: LaneWidth,
   onBroken: (error: unknown) => void,
-  afterEach: () => void,
-): Lane {
-  const urgent: Job[] = []
-  const patient: Job[] = []
-  const taken = new Set<string>()
+  afterEach: (key: K) => void,
+): Lane<K> {
+  const urgent: Job<K>[] = []
+  const patient: Job<K>[] = []
+  const taken = new Set<K>()
   let running = 0
   let waiters: (() => void)[] = []
 
@@ -42,7 +42,7 @@ export function createLane(
         .finally(() => {
           running--
           taken.delete(job.key)
-          afterEach()
+          afterEach(job.key)
           drain()
         })
     }

@@ -1,0 +1,21 @@
+/**
+ * A process that only runs the daemon on the books in a folder, before a real PostgreSQL and with nobody to talk to: what
+ * its memory is, somebody else looks at. `node held-enforcer.ts FOLDER URL_FILE`.
+ *
+ * @module
+ */
+import { postgresConnector } from '../src/connectors/postgres.ts'
+import { startDaemon, usualDaemonPace } from '../src/daemon.ts'
+import { postgresSite } from '../test/postgres-site.ts'
+
+const [dir = '', urlFile = ''] = process.argv.slice(2)
+const target = 'payments-pg'
+const connector = postgresConnector(
+  { target, url: { file: urlFile } },
+  { put: () => undefined, get: () => null, drop: () => undefined },
+)
+const { site } = postgresSite(dir, target, connector)
+await startDaemon(site, { ...usualDaemonPace, driftMillis: 3_600_000 }, (error) => {
+  throw error
+})
+process.stdout.write(`ready ${site.books.unfinished().length}\n`)
