@@ -17,7 +17,9 @@ import { benchGrants, benchIncidents } from '../packages/server/bench/acts-bench
 import { benchProcesses, type Program } from '../packages/server/bench/process-bench.ts'
 import { benchWriter } from '../packages/server/bench/writer-bench.ts'
 import { bareEnds } from './bench/bare-ends.ts'
+import { connectorFigures } from './bench/connectors.ts'
 import { type Figure, figure, median, quantile } from './bench/figure.ts'
+import { massFigures } from './bench/mass.ts'
 
 type Size = Readonly<{
   clients: readonly number[]
@@ -28,6 +30,8 @@ type Size = Readonly<{
   starts: number
   ends: number
   overMillis: number
+  perConnector: number
+  mass: number
 }>
 
 const whole: Size = {
@@ -39,6 +43,8 @@ const whole: Size = {
   starts: 5,
   ends: 200,
   overMillis: 20_000,
+  perConnector: 200,
+  mass: 10_000,
 }
 
 const short: Size = {
@@ -50,6 +56,8 @@ const short: Size = {
   starts: 1,
   ends: 20,
   overMillis: 1000,
+  perConnector: 20,
+  mass: 300,
 }
 
 async function* figures(size: Size): AsyncGenerator<Figure> {
@@ -71,6 +79,9 @@ async function* figures(size: Size): AsyncGenerator<Figure> {
   }
   say('ends')
   yield* ends(size, byHand)
+  yield* connectorFigures(size.perConnector, say)
+  say('many at once')
+  yield* massFigures(size.mass)
 }
 
 async function entries(clients: number, seconds: number): Promise<Figure> {

@@ -6,14 +6,12 @@
  */
 import { postgresConnector } from '../src/connectors/postgres.ts'
 import { startDaemon, usualDaemonPace } from '../src/daemon.ts'
+import { memoryPorts } from '../test/connector-ports.ts'
 import { postgresSite } from '../test/postgres-site.ts'
 
 const [dir = '', urlFile = ''] = process.argv.slice(2)
 const target = 'payments-pg'
-const connector = postgresConnector(
-  { target, url: { file: urlFile } },
-  { put: () => undefined, get: () => null, drop: () => undefined },
-)
+const connector = postgresConnector({ target, url: { file: urlFile } }, memoryPorts())
 const { site } = postgresSite(dir, target, connector)
 await startDaemon(site, { ...usualDaemonPace, driftMillis: 3_600_000 }, (error) => {
   throw error

@@ -15,15 +15,16 @@ import { type PostgresServer, startPostgres } from '../../cli/src/estate/postgre
 import type { Connector, Credential } from '../src/connectors/port.ts'
 import { postgresConnector } from '../src/connectors/postgres.ts'
 import type { PostgresSettings } from '../src/connectors/postgres-settings.ts'
-import type { SecretShelf } from '../src/store/port.ts'
+import type { ConnectorPorts } from '../src/connectors/registry.ts'
+import { memoryPorts } from './connector-ports.ts'
 
 export type PostgresLab = Readonly<{
   target: string
   server: PostgresServer
   /** The file that holds the connector's URL, as `config.json` refers to it. */
   urlFile: string
-  /** A connector that is not open yet, with a shelf of its own. */
-  connector(settings?: Partial<PostgresSettings>): Connector
+  /** A connector that is not open yet; what it is lent is its own unless given. */
+  connector(settings?: Partial<PostgresSettings>, ports?: ConnectorPorts): Connector
   asSuperuser<T>(work: (db: pg.Client) => Promise<T>): Promise<T>
   /** As the connector's role, which a thief of its credential could be. */
   asConnector<T>(work: (db: pg.Client) => Promise<T>): Promise<T>
@@ -65,8 +66,8 @@ export async function openPostgresLab(binaries: string | null): Promise<Postgres
     target,
     server,
     urlFile,
-    connector: (settings = {}) =>
-      postgresConnector({ target, url: { file: urlFile }, ...settings }, memoryShelf()),
+    connector: (settings = {}, ports = memoryPorts()) =>
+      postgresConnector({ target, url: { file: urlFile }, ...settings }, ports),
     asSuperuser: (work) => within(payments.superuserUrl, work),
     asConnector: async (work) => within((await readFile(urlFile, 'utf8')).trim(), work),
     asOps: (work) => within(opsUrl.href, work),
@@ -81,15 +82,6 @@ export async function openPostgresLab(binaries: string | null): Promise<Postgres
       await server.remove()
       await rm(dir, { recursive: true })
     },
-  }
-}
-
-const memoryShelf = (): SecretShelf => {
-  const secrets = new Map<string, string>()
-  return {
-    put: (grant, _, secret) => void secrets.set(grant, secret),
-    get: (grant) => secrets.get(grant) ?? null,
-    drop: (grant) => void secrets.delete(grant),
   }
 }
 

@@ -36,7 +36,7 @@ export const clusterCatalog: readonly CatalogQuery[] = [
         case when rolcreatedb then 'CREATEDB' end, case when rolreplication then 'REPLICATION' end,
         case when rolbypassrls then 'BYPASSRLS' end, case when rolcanlogin then 'login' else 'nologin' end,
         case when rolinherit then 'inherit' else 'noinherit' end, 'limit=' || rolconnlimit,
-        'until=' || rolvaliduntil) as detail
+        'until=' || nullif(rolvaliduntil, 'infinity')) as detail
       from pg_roles`,
   },
   {

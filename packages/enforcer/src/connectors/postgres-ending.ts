@@ -26,12 +26,22 @@ const millisBetweenForce = 50
 const millisBetweenReads = 25
 const millisForSessions = 8_000
 
+/**
+ * What a login is to the grant. `own`: made for it, and all that it is goes with it. `shared`: it was there before and will
+ * be there after, and only who may be in it now is ended.
+ */
+export type Tenure = 'own' | 'shared'
+
 /** Throws with every reason when it did not hold; then it is to be called again. */
-export async function endAccess(connect: Connect, role: string): Promise<void> {
+export async function endAccess(
+  connect: Connect,
+  role: string,
+  tenure: Tenure = 'own',
+): Promise<void> {
   await onSession(connect, async (session) => {
     let failures: readonly unknown[] = []
     for (let round = 1; round <= roundsAtMost; round += 1) {
-      failures = await endOnce(connect, session, role)
+      failures = await endOnce(connect, session, role, tenure)
       if (failures.length === 0) return
     }
     const reasons = failures.map(reasonOf).join('; ')
@@ -50,15 +60,17 @@ async function endOnce(
   connect: Connect,
   session: Session,
   role: string,
+  tenure: Tenure,
 ): Promise<readonly unknown[]> {
   const { db } = session
   const login = { role, oid: await oidOf(db, role) }
+  const removing = tenure === 'own' ? [() => removeMemberships(session, role)] : []
   const steps =
     login.oid === null
       ? []
       : [
-          () => lockOut(db, role),
-          () => removeMemberships(session, role),
+          () => lockOut(db, role, tenure),
+          ...removing,
           () => rollBackPrepared(connect, session, role),
         ]
   const failures: unknown[] = []
@@ -80,8 +92,10 @@ export async function oidOf(db: pg.Client, role: string): Promise<number | null>
 export const lockingOut = (role: string): string =>
   `alter role ${quoted(role)} nologin connection limit 0 password null`
 
-async function lockOut(db: pg.Client, role: string): Promise<void> {
-  await db.query(lockingOut(role))
+async function lockOut(db: pg.Client, role: string, tenure: Tenure): Promise<void> {
+  // A shared account's limit is its owner's, and rotation would not know it again.
+  const statement = `alter role ${quoted(role)} nologin password null`
+  await db.query(tenure === 'own' ? lockingOut(role) : statement)
 }
 
 /**

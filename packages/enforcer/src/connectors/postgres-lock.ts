@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type pg from 'pg'
 import { TargetTaken } from './port.ts'
 import { type Connect, onSession, type Session } from './postgres-session.ts'
+import { oneAtATime } from './rounds.ts'
 
 /**
  * One enforcer per target (PROTOCOL 6): a session advisory lock, held by one session from {@link take} on.
@@ -24,7 +25,7 @@ const millisBetweenTries = 50
 export function targetLock(connect: Connect, target: string): TargetLock {
   const key = keyOf(target)
   let held: Session | null = null
-  let queue: Promise<unknown> = Promise.resolve()
+  const inTurn = oneAtATime()
 
   const lose = (session: Session) => {
     if (held === session) held = null
@@ -40,11 +41,6 @@ export function targetLock(connect: Connect, target: string): TargetLock {
     session.db.on('error', () => lose(session)).on('end', () => lose(session))
     held = session
     return session
-  }
-  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const turn = queue.then(work)
-    queue = turn.catch(() => undefined)
-    return turn
   }
 
   return {

@@ -87,7 +87,7 @@ export function probeTogether(
  * Extra evidence only: the grantee may have changed its password, and PostgreSQL answers a wrong password, an
  * unknown role and NOLOGIN all alike. Null when there was no answer from which anything follows.
  */
-async function probeLogin(
+export async function probeLogin(
   config: pg.ClientConfig,
   at: Instant,
 ): Promise<ProbeResult | null> {

@@ -23,11 +23,17 @@ export function grantOf(role: string): GrantId | null {
 /** `role:NAME` in an entitlement means: may do what NAME may, and may become NAME. */
 export function rolesNamed(privileges: readonly string[]): string[] {
   return privileges.map((privilege) => {
-    const [, role] = /^role:(.+)$/.exec(privilege) ?? []
-    if (role === undefined) throw new Error(`not a PostgreSQL privilege: ${privilege}`)
+    const role = namedBy('role', privilege)
+    if (role === null) throw new Error(`not a PostgreSQL privilege: ${privilege}`)
     return role
   })
 }
+
+/** NAME in `kind:NAME`. */
+export const namedBy = (kind: 'role' | 'account', privilege: string): string | null =>
+  privilege.startsWith(`${kind}:`) && privilege.length > kind.length + 1
+    ? privilege.slice(kind.length + 1)
+    : null
 
 /** 256 random bits in printable ASCII. */
 export const newPassword = (): string => randomBytes(32).toString('base64url')
@@ -58,28 +64,43 @@ export const administersOnly = (row: string): string =>
   `(${row}.member = (select oid from pg_roles where rolname = session_user)
     and to_jsonb(${row}) ->> 'inherit_option' = 'false' and to_jsonb(${row}) ->> 'set_option' = 'false')`
 
+/** Done, or the target's own time when it was too late for it. */
+export type Outcome = 'applied' | Readonly<{ lateAt: Instant }>
+
 /**
  * Makes the login, or makes an existing one so again, in one transaction that holds only if the target's own
- * clock is before `applyBefore` at its start and at its end. Answers the target's time when it is not.
+ * clock is before `applyBefore` at its start and at its end.
  */
 export async function applyRole(
   session: Session,
   settings: PostgresSettings,
   opening: Opening,
   password: string,
-): Promise<'applied' | Readonly<{ lateAt: Instant }>> {
+): Promise<Outcome> {
   const { db } = session
   const role = roleOf(opening.grant)
   const wanted = rolesNamed(opening.privileges)
+  return inTime(db, opening.applyBefore, role, async () => {
+    if (settings.unendable !== true) await checkEndable(db, wanted)
+    await writeLogin(db, role, settings, opening, password)
+    await writeMemberships(session, role, wanted)
+  })
+}
+
+/** `work` on the login `role` as one transaction, undone when the target's clock passes `applyBefore` meanwhile. */
+export async function inTime(
+  db: pg.Client,
+  applyBefore: Instant,
+  role: string,
+  work: () => Promise<void>,
+): Promise<Outcome> {
   try {
     await inTransaction(db, async () => {
       // By this name an ending finds a transaction whose commit is late, and ends it first.
       await db.query(`set local application_name = ${literal(role)}`)
-      await checkClock(db, opening.applyBefore)
-      if (settings.unendable !== true) await checkEndable(db, wanted)
-      await writeLogin(db, role, settings, opening, password)
-      await writeMemberships(session, role, wanted)
-      await checkClock(db, opening.applyBefore)
+      await checkClock(db, applyBefore)
+      await work()
+      await checkClock(db, applyBefore)
     })
     return 'applied'
   } catch (error) {
@@ -148,7 +169,10 @@ export const hasRole = async (db: pg.Client, role: string): Promise<boolean> =>
  * to which it may pass a role on. Policy refuses those it can name; this is the second lock, for roles that became so
  * after policy looked.
  */
-async function checkEndable(db: pg.Client, wanted: readonly string[]): Promise<void> {
+export async function checkEndable(
+  db: pg.Client,
+  wanted: readonly string[],
+): Promise<void> {
   const { rows } = await db.query<{ rolname: string }>(
     `with recursive reached as (
        select oid from pg_roles where rolname = any($1)

@@ -20,6 +20,8 @@ export type PostgresSettings = Readonly<{
   connectionLimit?: number
   /** A role that inherits what a grantee leaves behind, so that its login can be dropped. */
   orphanOwner?: string
+  /** Logins that are there already, and that one person at a time may check out (`account:NAME`). Their secrets are in the vault. */
+  accounts?: readonly string[]
   /** Allows roles which can outlive any ending, such as superusers (PROTOCOL 8). */
   unendable?: boolean
 }>
@@ -31,6 +33,7 @@ const fields: Readonly<Record<keyof PostgresSettings, (value: unknown) => boolea
   reach: (value) => isRecord(value) && isText(value.host) && isCount(value.port),
   connectionLimit: isCount,
   orphanOwner: isText,
+  accounts: (value) => Array.isArray(value) && value.every(isText),
   unendable: (value) => typeof value === 'boolean',
 }
 

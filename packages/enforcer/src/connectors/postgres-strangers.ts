@@ -2,13 +2,17 @@ import type pg from 'pg'
 import type { Difference, Excess } from './port.ts'
 import { grantOf, rolePrefix } from './postgres-role.ts'
 import type { Session } from './postgres-session.ts'
+import type { PostgresSettings } from './postgres-settings.ts'
 
 /**
  * What the connector's own rights have made and no grant's login explains: somebody else holds its credential, or
  * used it by hand (EN-26). It only ever confers roles on logins of grants, so whatever else it conferred is foreign:
  * no earlier state is needed to know that. Before PostgreSQL 16 nothing says who made a login.
  */
-export async function strangersOf(db: pg.Client): Promise<readonly Difference[]> {
+export async function strangersOf(
+  db: pg.Client,
+  { accounts = [] }: Pick<PostgresSettings, 'accounts'>,
+): Promise<readonly Difference[]> {
   const { rows } = await db.query<{ what: string; object: string; role: string }>(
     `select 'foreign_membership' as what, r.rolname || ' to ' || u.rolname as object, u.rolname as role
      from pg_auth_members m join pg_roles r on r.oid = m.roleid join pg_roles u on u.oid = m.member
@@ -23,7 +27,10 @@ export async function strangersOf(db: pg.Client): Promise<readonly Difference[]>
     [rolePrefix],
   )
   return rows
-    .filter(({ role }) => grantOf(role) === null)
+    .filter(({ role, what }) => {
+      const isKept = what === 'foreign_login' && accounts.includes(role)
+      return grantOf(role) === null && !isKept
+    })
     .map(({ what, object }) => ({ what, object }))
 }
 

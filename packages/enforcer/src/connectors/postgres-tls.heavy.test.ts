@@ -15,6 +15,7 @@ import {
   type PostgresServer,
   startPostgres,
 } from '../../../cli/src/estate/postgres-server.ts'
+import { memoryPorts } from '../../test/connector-ports.ts'
 import { postgresConnector } from './postgres.ts'
 
 /** An address of this machine that is not loopback. */
@@ -72,12 +73,10 @@ describe.skipIf(address === undefined || !canMakeCertificates)('beyond loopback'
     url.hostname = host
     url.search = 'sslmode=disable'
     process.env[addressVariable] = url.href
-    const shelf = { put: () => {}, get: () => null, drop: () => {} }
     const from = { url: { env: addressVariable }, caFile: at(`${trusted}.crt`) }
     try {
-      return await postgresConnector({ target: 'payments-pg', ...from }, shelf).standing(
-        'payments-pg',
-      )
+      const settings = { target: 'payments-pg', ...from }
+      return await postgresConnector(settings, memoryPorts()).standing('payments-pg')
     } finally {
       await server.stop()
     }

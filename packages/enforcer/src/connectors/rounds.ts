@@ -51,6 +51,16 @@ export function inRounds<K, V>(width: number, round: Round<K, V>): (key: K) => P
     })
 }
 
+/** Pieces of work one after the other, whatever becomes of each. */
+export function oneAtATime(): <T>(work: () => Promise<T>) => Promise<T> {
+  let queue: Promise<unknown> = Promise.resolve()
+  return (work) => {
+    const turn = queue.then(work)
+    queue = turn.catch(() => undefined)
+    return turn
+  }
+}
+
 /** `width` pieces of work at a time, in turn. Null at once, unbegun, when `most` others already wait or run. */
 export function inTurns(width: number, most = Number.POSITIVE_INFINITY) {
   const waiting: (() => void)[] = []
