@@ -45,12 +45,15 @@ export const installations: readonly Readonly<{ name: string; binaries: string |
     ...(existsSync(debian) ? [{ name: 'PostgreSQL 15', binaries: debian }] : []),
   ]
 
-/** `ops` is a login with a standing right to repair. Statements are logged. */
-export async function openPostgresLab(binaries: string | null): Promise<PostgresLab> {
+/** `ops` is a login with a standing right to repair. Statements are logged, unless other settings are given. */
+export async function openPostgresLab(
+  binaries: string | null,
+  settings: Readonly<Record<string, string>> = { log_statement: 'all' },
+): Promise<PostgresLab> {
   const dir = await mkdtemp(join(tmpdir(), 'halligan-lab-'))
   const server = await startPostgres({
     dir: join(dir, 'postgres'),
-    settings: { log_statement: 'all' },
+    settings,
     ...(binaries === null ? {} : { binaries }),
   })
   const payments = await createPayments(server.superuserUrl)

@@ -12,6 +12,7 @@ import type { GrantId, Instant, ProbeResult } from '@halligan/core'
 import type pg from 'pg'
 import type { Difference, Held, Opening } from './port.ts'
 import { endAccess } from './postgres-ending.ts'
+import { logNoMore, logStatements } from './postgres-evidence.ts'
 import { probeCatalog, probeLogin } from './postgres-probe.ts'
 import {
   checkEndable,
@@ -93,6 +94,7 @@ export async function checkOut(
       `alter role ${quoted(account)} login password ${literal(scramVerifier(password))}
        valid until ${literal(until)}`,
     )
+    if (settings.evidence !== undefined) await logStatements(db, account)
   })
   if (outcome === 'applied') await vault.confirm(settings.target, account)
   return outcome
@@ -164,7 +166,7 @@ export const heldByAnother = (at: Instant): readonly ProbeResult[] => [
 export async function rotateAccount(
   session: Session,
   connect: Connect,
-  { account, settings: { target }, vault }: Keeping,
+  { account, settings: { target, evidence }, vault }: Keeping,
   loginWith: (password: string) => pg.ClientConfig,
 ): Promise<readonly ProbeResult[]> {
   const { current, proposed } = await vault.secrets(target, account)
@@ -174,6 +176,7 @@ export async function rotateAccount(
   await session.db.query(
     `alter role ${quoted(account)} login password ${literal(scramVerifier(fresh))} valid until 'infinity'`,
   )
+  if (evidence !== undefined) await logNoMore(session.db, account)
   const now = Date.now() as Instant
   const olds = [current, proposed].filter((secret) => secret !== null)
   const dead = await Promise.all(olds.map((secret) => probeLogin(loginWith(secret), now)))

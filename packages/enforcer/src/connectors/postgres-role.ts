@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { type GrantId, type Instant, parseGrantId } from '@halligan/core'
 import type pg from 'pg'
 import type { Opening } from './port.ts'
+import { logStatements } from './postgres-evidence.ts'
 import { scramVerifier } from './postgres-scram.ts'
 import { inTransaction, literal, quoted, type Session } from './postgres-session.ts'
 import type { PostgresSettings } from './postgres-settings.ts'
@@ -145,6 +146,7 @@ async function writeLogin(
     `${verb} role ${quoted(role)} login inherit connection limit ${limit}
      password ${literal(scramVerifier(password))} valid until ${literal(until)}`,
   )
+  if (settings.evidence !== undefined) await logStatements(db, role)
 }
 
 async function writeMemberships(

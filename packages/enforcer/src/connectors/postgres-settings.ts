@@ -22,6 +22,8 @@ export type PostgresSettings = Readonly<{
   orphanOwner?: string
   /** Logins that are there already, and that one person at a time may check out (`account:NAME`). Their secrets are in the vault. */
   accounts?: readonly string[]
+  /** Where the server's log is as JSON, to show what was done; then logins of grants log all their statements. */
+  evidence?: Readonly<{ logFolder: string }>
   /** Allows roles which can outlive any ending, such as superusers (PROTOCOL 8). */
   unendable?: boolean
 }>
@@ -34,6 +36,8 @@ const fields: Readonly<Record<keyof PostgresSettings, (value: unknown) => boolea
   connectionLimit: isCount,
   orphanOwner: isText,
   accounts: (value) => Array.isArray(value) && value.every(isText),
+  evidence: (value) =>
+    isRecord(value) && Object.keys(value).length === 1 && isText(value.logFolder),
   unendable: (value) => typeof value === 'boolean',
 }
 

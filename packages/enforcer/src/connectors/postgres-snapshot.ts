@@ -1,6 +1,7 @@
 import type pg from 'pg'
 import type { Difference, Snapshot } from './port.ts'
 import { type CatalogQuery, clusterCatalog, databaseCatalog } from './postgres-catalog.ts'
+import { logSetting } from './postgres-evidence.ts'
 import { grantOf } from './postgres-role.ts'
 import { type Connect, onSession } from './postgres-session.ts'
 
@@ -31,7 +32,7 @@ export async function takeSnapshot(
       )
     else rows.push(['unread_database', name, 'the connector may not connect'])
   const compared = rows
-    .filter((row) => !isTraceOfGrant(row))
+    .filter((row) => !isTraceOfGrant(row) && !isLogOf(row, accounts))
     .map((row) => withoutCheckOut(row, accounts))
   return JSON.stringify(compared.map((row) => JSON.stringify(row)).toSorted())
 }
@@ -87,6 +88,10 @@ const described = (
 
 /** A login of a grant with no power of its own, or a plain membership of one: what applying makes. */
 function isTraceOfGrant([kind, object, detail]: Row): boolean {
+  if (kind === 'setting')
+    return (
+      detail === logSetting && grantOf(object.replace(/ in every database$/, '')) !== null
+    )
   if (kind === 'role') return grantOf(object) !== null && !/[A-Z]{4}/.test(detail)
   if (kind !== 'membership') return false
   const [, group = '', member = ''] = /^(\S+) to (\S+) by \S+$/.exec(object) ?? []
@@ -94,8 +99,13 @@ function isTraceOfGrant([kind, object, detail]: Row): boolean {
   return grantOf(member) !== null && !detail.includes('ADMIN')
 }
 
-/** Whether a shared account may log in, and until when, changes with every check-out, and is told by its receipts. */
+/** Whether a shared account may log in, until when, and that it logs, changes with every check-out; its receipts tell. */
 const withoutCheckOut = ([kind, object, detail]: Row, accounts: readonly string[]): Row =>
   kind === 'role' && accounts.includes(object)
     ? [kind, object, detail.replace(/\b(no)?login\b| until=.*$/g, '')]
     : [kind, object, detail]
+
+const isLogOf = ([kind, object, detail]: Row, accounts: readonly string[]): boolean =>
+  kind === 'setting' &&
+  detail === logSetting &&
+  accounts.some((account) => object === `${account} in every database`)

@@ -1,9 +1,10 @@
 import type { GrantId } from '@halligan/core'
 import type { Connector } from './port.ts'
 import { accountNamed, checkedOutFor, sealedInUse, whyUnknown } from './postgres-account.ts'
+import { evidenceIn, isLogged } from './postgres-evidence.ts'
 import { targetLock } from './postgres-lock.ts'
 import { ownLogins } from './postgres-own.ts'
-import { grantOf, newPassword, standingRoles } from './postgres-role.ts'
+import { grantOf, newPassword, roleOf, standingRoles } from './postgres-role.ts'
 import { connectWith, onSession } from './postgres-session.ts'
 import { type PostgresSettings, postgresSettings } from './postgres-settings.ts'
 import { type Access, sharedAccounts } from './postgres-shared.ts'
@@ -70,6 +71,14 @@ export function postgresConnector(
     probePresent: async (grant, target) => accessOf(grant, target).present(grant),
     end: async (grant, target) => accessOf(grant, target).end(grant),
     probeAbsent: async (grant, target) => accessOf(grant, target).probe(grant),
+    async evidence(grant, target) {
+      here(target)
+      if (settings.evidence === undefined) return null
+      const role = shared.of(grant) ?? roleOf(grant)
+      const stood = await onSession(connect, ({ db }) => isLogged(db, role))
+      const found = await evidenceIn(settings.evidence.logFolder, role)
+      return { ...found, complete: found.complete && stood }
+    },
     async cleanup(grant, target) {
       await accessOf(grant, target).cleanup(grant)
       ports.shelf.drop(grant, target)

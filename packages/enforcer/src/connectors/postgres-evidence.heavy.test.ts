@@ -1,0 +1,117 @@
+import { chown, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { GrantId, Instant, PrincipalId } from '@halligan/core'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import {
+  installations,
+  openPostgresLab,
+  type PostgresLab,
+} from '../../test/postgres-lab.ts'
+import { freshGrant } from './connector.contract.ts'
+import type { Connector, Credential } from './port.ts'
+
+describe.each(installations)('evidence of sessions at $name', ({ binaries }) => {
+  let logFolder: string
+  let lab: PostgresLab
+  let connector: Connector
+
+  beforeEach(async () => {
+    logFolder = await mkdtemp(join(tmpdir(), 'halligan-pglog-'))
+    if (process.getuid?.() === 0) await giveToNobody(logFolder)
+    lab = await openPostgresLab(binaries, {
+      logging_collector: 'on',
+      log_destination: 'jsonlog',
+      log_directory: logFolder,
+    })
+    await lab.asSuperuser((root) =>
+      root.query('grant set on parameter log_statement to halligan_connector'),
+    )
+    connector = lab.connector({ evidence: { logFolder } })
+    await connector.open()
+  })
+  afterEach(async () => {
+    await connector.close()
+    await lab.remove()
+    await rm(logFolder, { recursive: true })
+  })
+
+  const giveToNobody = (folder: string) => chown(folder, 65534, 65534)
+  const opened = async (grant: GrantId): Promise<Credential> => {
+    const now = await lab.now()
+    const applied = await connector.apply({
+      ...{ grant, target: lab.target, requester: 'ada' as PrincipalId, overlapKey: 'x' },
+      privileges: ['role:payments_repair'],
+      applyBefore: (now + 60_000) as Instant,
+      deadline: (now + 900_000) as Instant,
+    })
+    if (applied.kind !== 'applied') throw new Error(applied.kind)
+    return applied.credential
+  }
+  const evidenceOf = async (grant: GrantId) => {
+    await connector.end(grant, lab.target)
+    const evidence = await connector.evidence?.(grant, lab.target)
+    if (!evidence) throw new Error('there is no evidence')
+    return evidence
+  }
+
+  test('every statement of the grant, whatever it became by SET ROLE, and nobody else’s', async () => {
+    const grant = freshGrant()
+    const db = await lab.login(await opened(grant))
+    await db.query('set role payments_repair')
+    await db.query(`update payments.batches set worker = 'mallory' where id = $1`, [29])
+    await db.query('select nonsense').catch(() => undefined)
+    await lab.asOps((ops) => ops.query(`select 'of somebody else'`))
+    const { text, complete, what } = await evidenceOf(grant)
+    expect(what).toBe('postgres_log')
+    expect(text).toContain('set role payments_repair')
+    expect(text).toContain(`set worker = 'mallory'`)
+    expect(text).toContain(`$1 = '29'`)
+    expect(text).toContain('column \\"nonsense\\" does not exist')
+    expect(text).not.toContain('somebody else')
+    expect(complete).toBe(true)
+    await connector.cleanup(grant, lab.target)
+  })
+
+  test('a grantee cannot lift it, and no password of theirs is kept', async () => {
+    const grant = freshGrant()
+    const db = await lab.login(await opened(grant))
+    const own = (await db.query('select session_user as own')).rows[0]?.own
+    await expect(db.query(`set log_statement = 'none'`)).rejects.toThrow(/permission/)
+    await expect(db.query(`alter role ${own} reset log_statement`)).rejects.toThrow(
+      /permission/,
+    )
+    await db.query(`alter role ${own} password 'hunter2'`)
+    await db.query(`alter role ${own} password $$hunter3$$`)
+    await db.query('select 1 -- after all that')
+    const { text, complete } = await evidenceOf(grant)
+    expect(text).toContain('after all that')
+    expect(text).not.toMatch(/hunter/)
+    expect(complete).toBe(true)
+    await connector.cleanup(grant, lab.target)
+  })
+
+  test('a log that somebody stopped, or that is not there, is not called complete', async () => {
+    const grant = freshGrant()
+    await (await lab.login(await opened(grant))).end()
+    const role = `halligan_g_${grant.slice(2)}`
+    await lab.asSuperuser((root) => root.query(`alter role ${role} reset log_statement`))
+    expect((await evidenceOf(grant)).complete).toBe(false)
+    await connector.cleanup(grant, lab.target)
+    const elsewhere = lab.connector({ evidence: { logFolder: '/nowhere' } })
+    await expect(elsewhere.evidence?.(grant, lab.target)).rejects.toThrow(/ENOENT/)
+    expect(await lab.connector().evidence?.(grant, lab.target)).toBe(null)
+  })
+
+  test('a whole grant with evidence leaves no difference behind', async () => {
+    const grant = freshGrant()
+    const before = await connector.snapshot(lab.target)
+    await opened(grant)
+    expect(
+      connector.difference(before, await connector.snapshot(lab.target), grant),
+    ).toEqual([])
+    await evidenceOf(grant)
+    await connector.cleanup(grant, lab.target)
+    expect(await connector.snapshot(lab.target)).toBe(before)
+  })
+})
