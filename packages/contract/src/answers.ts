@@ -156,6 +156,7 @@ export const statusAnswer = z.strictObject({
     active: count,
     ending: count,
     overdue: count,
+    rotationsOverdue: count,
   }),
   reviews: z.strictObject({ open: count, overdue: count }),
 })

@@ -1,6 +1,14 @@
 import type { Grant, Phase, TargetState } from '@halligan/core'
 import { z } from 'zod'
-import { digest, finding, grantId, instant, principalId, terms } from './nouns.ts'
+import {
+  commitment,
+  digest,
+  finding,
+  grantId,
+  instant,
+  principalId,
+  terms,
+} from './nouns.ts'
 import { routeTerms } from './ruling.ts'
 
 const asked = {
@@ -17,15 +25,33 @@ const awaited = {
   approvers: z.array(principalId),
 }
 
+const probes = z.array(
+  z.strictObject({ probe: z.string(), absent: z.boolean(), at: instant }),
+)
+const since = z.strictObject({ since: instant })
+
+/** The truth about one target: what was proven, what was not, and what is being tried. */
 export const targetState: z.ZodType<TargetState> = z.strictObject({
   target: z.string(),
   enforcer: z.string(),
   phase: z.enum(['ordered', 'applied', 'unknown', 'revoking', 'absent', 'refused']),
   orderDigest: digest.nullable(),
-  overdue: z.boolean(),
+  /** The text behind `reasonCommitment` is among the grant's blobs. */
+  trouble: z
+    .strictObject({
+      work: z.enum(['apply', 'end', 'rotate', 'clean']),
+      attempts: z.int().positive(),
+      reasonCommitment: commitment,
+      at: instant,
+    })
+    .nullable(),
+  absence: z.strictObject({ at: instant, probes, alreadyAbsent: z.boolean() }).nullable(),
+  overdue: since.nullable(),
   cleaned: z.boolean(),
   exposure: z.enum(['none', 'exposed', 'rotated']),
   shared: z.boolean(),
+  rotation: z.strictObject({ at: instant, probes }).nullable(),
+  rotationOverdue: since.nullable(),
   attestors: z.array(principalId),
   attested: z.boolean(),
 })

@@ -150,7 +150,7 @@ describe('a grant', () => {
       error: { code: 'not_due' },
     })
     const late = after(expired, [123, command])
-    expect(late).toMatchObject({ targets: [{ overdue: true }] })
+    expect(late).toMatchObject({ targets: [{ overdue: { since: second(123) } }] })
     expect(decide(late, command, second(124))).toMatchObject({ value: [] })
     expect(after(late, [130, absent])).toMatchObject({ phase: 'under_review' })
   })
@@ -321,6 +321,13 @@ describe('decide refuses', () => {
 
 // The lifecycle in one table. A new phase or command does not compile until it is here.
 const always = ['order', 'report'] as const
+const ended = [
+  'attest',
+  'mark_rotation_overdue',
+  'review',
+  'mark_review_overdue',
+  ...always,
+] as const
 const lawful: Record<Exclude<Phase, 'requested'>, [Grant, ...GrantCommand['kind'][]]> = {
   pending: [pending, 'approve', 'deny', 'withdraw', 'void', 'time_out'],
   approved: [approved, 'deny', 'withdraw', 'activate', 'void', 'time_out'],
@@ -335,17 +342,10 @@ const lawful: Record<Exclude<Phase, 'requested'>, [Grant, ...GrantCommand['kind'
     'mark_review_overdue',
     ...always,
   ],
-  expired: [expired, 'mark_overdue', 'attest', 'review', 'mark_review_overdue', ...always],
-  revoked: [revoked, 'mark_overdue', 'attest', 'review', 'mark_review_overdue', ...always],
-  returned: [
-    returned,
-    'mark_overdue',
-    'attest',
-    'review',
-    'mark_review_overdue',
-    ...always,
-  ],
-  under_review: [underReview, 'review', 'mark_review_overdue', ...always],
+  expired: [expired, 'mark_overdue', ...ended],
+  revoked: [revoked, 'mark_overdue', ...ended],
+  returned: [returned, 'mark_overdue', ...ended],
+  under_review: [underReview, ...ended],
   closed: [closed, 'review', ...always],
   denied: [denied],
   withdrawn: [withdrawn],
@@ -365,6 +365,7 @@ const oneOfEach: Record<GrantCommand['kind'], GrantCommand> = {
   reveal: { kind: 'reveal', by: ada, target: 'pg', act: envelope },
   report: applied,
   mark_overdue: markOverdue,
+  mark_rotation_overdue: { kind: 'mark_rotation_overdue', target: 'pg' },
   mark_review_overdue: { kind: 'mark_review_overdue' },
   attest: attest(dee),
   review: review(dee),

@@ -6,7 +6,6 @@
  */
 import { floor, isDrill } from './floor.ts'
 import {
-  endingPhases,
   type Grant,
   type GrantIn,
   isIn,
@@ -23,15 +22,14 @@ import type {
   Verdict,
 } from './grant-command.ts'
 import type { GrantEvent } from './grant-event.ts'
-import type { PrincipalId } from './id.ts'
+import { type Decided, targetOf, tooLate, unknownTarget, wrongPhase } from './judging.ts'
+import { attest, markOverdue, markRotationOverdue } from './obligation.ts'
 import { isShown, type ReceiptDetail } from './receipt.ts'
 import type { GrantRefusal } from './refusal.ts'
 import { ok, type Result, refuse } from './result.ts'
 import type { RouteTerms } from './ruling.ts'
 import { reported, type TargetState } from './target.ts'
 import { type Instant, secondsAfter } from './time.ts'
-
-type Decided = Result<readonly GrantEvent[], GrantRefusal>
 
 /** A request opens a grant when its route is open; a closed route leaves no grant behind. */
 export function decideRequest(request: Request, now: Instant): Decided {
@@ -106,6 +104,8 @@ export function decide(grant: Grant, command: GrantCommand, now: Instant): Decid
       return report(grant, command, now)
     case 'mark_overdue':
       return markOverdue(grant, command, now)
+    case 'mark_rotation_overdue':
+      return markRotationOverdue(grant, command, now)
     case 'mark_review_overdue':
       if (!isIn(grant, ...openedPhases) || grant.phase === 'closed')
         return wrongPhase(grant)
@@ -292,7 +292,7 @@ function endedByReport(
 ): readonly GrantEvent[] {
   if (grant.phase !== 'active') return []
   const after = grant.targets.map((target) =>
-    target === before ? reported(target, report) : target,
+    target === before ? reported(target, report, now) : target,
   )
   if (after.every(({ phase }) => phase === 'refused'))
     return [{ kind: 'returned', at: now, cause: 'all_refused', by: null, act: null }]
@@ -302,39 +302,6 @@ function endedByReport(
   if (report.kind === 'ending' && report.cause === 'deadline')
     return [{ kind: 'expired', at: now }]
   return [{ kind: 'revoked', at: now, cause: 'ended_locally', by: null, act: null }]
-}
-
-function markOverdue(grant: Grant, command: Of<'mark_overdue'>, now: Instant): Decided {
-  if (!isIn(grant, ...endingPhases)) return wrongPhase(grant)
-  const target = targetOf(grant, command.target)
-  if (target === undefined) return unknownTarget(grant)
-  if (isSettled(target)) return refuse({ code: 'target_settled' })
-  const due = secondsAfter(grant.endedAt, command.sloSeconds)
-  if (now < due) return refuse({ code: 'not_due', due })
-  return ok(target.overdue ? [] : [{ kind: 'overdue', at: now, target: target.target }])
-}
-
-/** The only way out but a probe, and so only once the probes have had their time (PROTOCOL 3.9). */
-function attest(
-  grant: Grant,
-  { by, byKind, target, act }: Of<'attest'>,
-  now: Instant,
-): Decided {
-  if (!isIn(grant, ...endingPhases)) return wrongPhase(grant)
-  const state = targetOf(grant, target)
-  if (state === undefined) return unknownTarget(grant)
-  if (isSettled(state)) return refuse({ code: 'target_settled' })
-  if (byKind !== 'human') return refuse({ code: 'not_human' })
-  if (grant.closure.includes(by)) return refuse({ code: 'own_request' })
-  if (!state.overdue) return refuse({ code: 'not_overdue' })
-  if (state.attestors.includes(by)) return refuse({ code: 'already_attested' })
-  const people: readonly PrincipalId[] = [...state.attestors, by]
-  const given: GrantEvent = { kind: 'attestation_given', at: now, by, target, act }
-  return ok(
-    people.length < 2
-      ? [given]
-      : [given, { kind: 'attested', at: now, target, by: people }],
-  )
 }
 
 function review(grant: Grant, verdict: Verdict, now: Instant): Decided {
@@ -364,15 +331,3 @@ function review(grant: Grant, verdict: Verdict, now: Instant): Decided {
     { kind, at: now, by, finding, evidenceDigest, followUps, noteCommitment, act },
   ])
 }
-
-const targetOf = (grant: OpenedGrant, name: string): TargetState | undefined =>
-  grant.targets.find(({ target }) => target === name)
-
-const unknownTarget = (grant: OpenedGrant) =>
-  refuse({
-    code: 'unknown_target',
-    targets: grant.targets.map(({ target }) => target),
-  } as const)
-
-const wrongPhase = ({ phase }: Grant) => refuse({ code: 'wrong_phase', phase } as const)
-const tooLate = (deadline: Instant) => refuse({ code: 'too_late', deadline } as const)

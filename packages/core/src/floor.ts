@@ -14,6 +14,8 @@ export const floor = {
   maxReviewSeconds: 7 * 24 * 3600,
   applyBeforeSeconds: 120,
   revokeSloSeconds: 60,
+  /** From the end of a grant until the shared secret that it exposed is another one. */
+  rotateSloSeconds: 3600,
   /** One principal's active and pending grants, all together. */
   maxGrantsAtOnce: 5,
 } as const

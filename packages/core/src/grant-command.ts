@@ -87,6 +87,7 @@ export type GrantCommand = Readonly<
       receiptDigest: Digest
     }
   | { kind: 'mark_overdue'; target: string; sloSeconds: number }
+  | { kind: 'mark_rotation_overdue'; target: string }
   | { kind: 'mark_review_overdue' }
   | {
       kind: 'attest'

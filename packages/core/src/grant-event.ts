@@ -81,6 +81,8 @@ export type GrantEvent = Readonly<
       }
     | { kind: 'expired' }
     | { kind: 'overdue'; target: string }
+    /** A shared secret that was shown to the requester and is not proven to be another one by now. */
+    | { kind: 'rotation_overdue'; target: string }
     | { kind: 'attestation_given'; by: PrincipalId; target: string; act: Envelope }
     | { kind: 'attested'; target: string; by: readonly PrincipalId[] }
     | { kind: 'review_overdue' }

@@ -18,7 +18,7 @@ import type { GrantEvent } from './grant-event.ts'
 import type { GrantId, PrincipalId } from './id.ts'
 import type { Digest } from './json.ts'
 import type { RouteTerms } from './ruling.ts'
-import { reported, type TargetState } from './target.ts'
+import { orderedTarget, reported, type TargetState } from './target.ts'
 import type { Terms } from './terms.ts'
 import type { Instant } from './time.ts'
 
@@ -88,6 +88,12 @@ export const endingPhases = [
   'expired',
   'revoked',
   'returned',
+] as const satisfies readonly Phase[]
+
+/** Access is being ended, or has ended and nobody has judged it yet. */
+export const endedPhases = [
+  ...endingPhases,
+  'under_review',
 ] as const satisfies readonly Phase[]
 
 /**
@@ -171,6 +177,7 @@ type TargetEvent = EventOf<
   | 'reported'
   | 'exposed'
   | 'overdue'
+  | 'rotation_overdue'
   | 'attestation_given'
   | 'attested'
   | 'review_overdue'
@@ -194,11 +201,21 @@ function onTargets(grant: OpenedGrant, event: TargetEvent): Grant {
     case 'reveal_asked':
       return change(grant, event.target, (target) => target)
     case 'reported':
-      return settle(change(grant, event.target, (target) => reported(target, event.report)))
+      return settle(
+        change(grant, event.target, (target) => reported(target, event.report, event.at)),
+      )
     case 'exposed':
       return change(grant, event.target, (target) => ({ ...target, exposure: 'exposed' }))
     case 'overdue':
-      return change(grant, event.target, (target) => ({ ...target, overdue: true }))
+      return change(grant, event.target, (target) => ({
+        ...target,
+        overdue: { since: event.at },
+      }))
+    case 'rotation_overdue':
+      return change(grant, event.target, (target) => ({
+        ...target,
+        rotationOverdue: { since: event.at },
+      }))
     case 'attestation_given':
       return change(grant, event.target, (target) => ({
         ...target,
@@ -226,18 +243,9 @@ function activated(grant: GrantIn<'approved'>, event: EventOf<'activated'>): Gra
     notAfter: event.notAfter,
     voidIf: event.voidIf,
     decisionDigest: event.decisionDigest,
-    targets: grant.terms.targets.map(({ target, enforcer }) => ({
-      target,
-      enforcer,
-      phase: 'ordered',
-      orderDigest: null,
-      overdue: false,
-      cleaned: false,
-      exposure: 'none',
-      shared: false,
-      attestors: [],
-      attested: false,
-    })),
+    targets: grant.terms.targets.map(({ target, enforcer }) =>
+      orderedTarget(target, enforcer),
+    ),
     review: { openedAt: event.at, due: event.at, group: '', overdue: false },
   }
 }

@@ -4,6 +4,7 @@ export { decide, decideRequest, judgeActivation } from './decide.ts'
 export { floor, floorForbids, isDrill, lifeLimit } from './floor.ts'
 export {
   confersAccess,
+  endedPhases,
   endingPhases,
   evolve,
   type Grant,
@@ -77,6 +78,12 @@ export {
   type RosterLog,
 } from './roster.ts'
 export type { ClosedRoute, Facts, RouteTerms, Ruling, StepUp } from './ruling.ts'
-export type { TargetState } from './target.ts'
+export {
+  orderedTarget,
+  owesRotation,
+  reported,
+  type TargetState,
+  type Trouble,
+} from './target.ts'
 export type { RouteName, Terms, TermsTarget } from './terms.ts'
 export { earliest, type Instant, secondsAfter } from './time.ts'

@@ -154,6 +154,7 @@ const grantEvents: Readonly<Record<GrantEvent['kind'], true>> = {
   returned: true,
   expired: true,
   overdue: true,
+  rotation_overdue: true,
   attestation_given: true,
   attested: true,
   review_overdue: true,

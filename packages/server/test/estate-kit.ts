@@ -170,11 +170,9 @@ export async function openEstate(
       error: { code: 'bad_roster', reason: 'not here' },
     }),
   }
-  return Object.assign(estate, {
+  const whole = Object.assign(estate, {
     deps,
-    get log() {
-      return log
-    },
+    log,
     time: bench.time,
     told,
     async restart() {
@@ -186,6 +184,7 @@ export async function openEstate(
       root.remove()
     },
   })
+  return Object.defineProperty(whole, 'log', { get: () => log })
 }
 
 let made = 0

@@ -14,11 +14,12 @@ import {
 } from '../desk.ts'
 import { counted } from '../display/counted.ts'
 import { fromNow } from '../display/duration.ts'
+import { describe } from '../display/entry.ts'
 import type { Rows } from '../display/statement.ts'
 import { table } from '../display/table.ts'
 import { visible } from '../display/visible.ts'
 import { usage } from '../refusal.ts'
-import { describe, grantText } from './status.ts'
+import { grantText } from './status.ts'
 
 export const reviewCommand = (run: Run): Command =>
   new Command('review')
@@ -88,7 +89,7 @@ const textsOf = ({ texts, entries }: ReadGrant): string =>
       .toSorted((one, other) => one.index - other.index)
       .map(({ index, entry, commitment, text }) => [
         String(index),
-        visible(describe(entry)),
+        describe(entry),
         text === null ? `erased; ${visible(commitment)}` : `"${visible(text)}"`,
       ]),
   )

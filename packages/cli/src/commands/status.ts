@@ -1,13 +1,17 @@
-import { type Grant, isSettled } from '@halligan/core'
+import type { StatusAnswer } from '@halligan/contract'
+import { type Grant, isSettled, owesRotation } from '@halligan/core'
 import type { ReadGrant } from '@halligan/sdk'
 import { Command } from 'commander'
 import { act, type Common, type Outcome, type Run, shown } from '../command.ts'
 import { type Desk, namedGrant, openDesk } from '../desk.ts'
 import { alertRows } from '../display/alert.ts'
+import { counted } from '../display/counted.ts'
 import { clockTime, fromNow } from '../display/duration.ts'
+import { describeFully } from '../display/entry.ts'
 import { type Rows, termsRows } from '../display/statement.ts'
 import { list, table } from '../display/table.ts'
-import { visible } from '../display/visible.ts'
+import { stateWords, targetRows } from '../display/target.ts'
+import { visible, visibleName } from '../display/visible.ts'
 
 type Options = Readonly<{ phase?: string; requester?: string; limit: string }> & Common
 
@@ -43,6 +47,7 @@ async function estateStatus(
     ['roster', `version ${rosterVersion}`],
     ['policy', bundleDigest ?? 'none in force'],
     ['reviews', `${reviews.open} open, ${reviews.overdue} overdue`],
+    ...overdueRows(status.value.grants),
     ...(safeMode.length === 0
       ? []
       : [['SAFE MODE', safeMode.map(visible).join(', ')] as const]),
@@ -54,6 +59,21 @@ async function estateStatus(
     rows.length === 0 ? head : `${head}\n\n${below}`,
   )
 }
+
+/** What did not end, or was not rotated, in its time. Nothing to say is not said. */
+const overdueRows = ({ overdue, rotationsOverdue }: StatusAnswer['grants']): Rows => [
+  ...(overdue > 0
+    ? [['OVERDUE', `${counted(overdue, 'grant')} not proven absent in time`] as const]
+    : []),
+  ...(rotationsOverdue > 0
+    ? [
+        [
+          'OVERDUE',
+          `${counted(rotationsOverdue, 'grant')} with a shared secret not rotated`,
+        ] as const,
+      ]
+    : []),
+]
 
 const grantRow = (grant: Grant, now: number): readonly string[] => [
   visible(grant.id),
@@ -72,20 +92,24 @@ export function countdown(grant: Grant, now: number): string {
   if (!('targets' in grant)) return ''
   const open = grant.targets.filter((target) => !isSettled(target))
   if (open.length > 0)
-    return `still ending at ${open.map(({ target }) => target).join(', ')}`
+    return `still ending at ${open.map((target) => `${visibleName(target.target)} (${stateWords(target)})`).join(', ')}`
+  const exposed = grant.targets.filter(owesRotation)
+  if (exposed.length > 0)
+    return `secret not rotated at ${exposed.map(({ target }) => visibleName(target)).join(', ')}`
   return `review due ${fromNow(grant.review.due, now)}`
 }
 
 async function grantStatus(desk: Desk, id: string): Promise<Outcome> {
   const read = await namedGrant(desk, id)
   if (!read.ok) return read
-  const { grant, entries, notices } = read.value
+  const { grant, entries, notices, texts } = read.value
   const now = desk.machine.now()
   const text = [
     grantText(read.value, now, alertRows(read.value)),
     historyOf(read.value),
   ].join('\n\n')
-  return shown({ grant, entries, notices }, text, nextStep(grant))
+  const whole = { grant, entries, notices, texts: Object.fromEntries(texts) }
+  return shown(whole, text, nextStep(grant))
 }
 
 /** `more` goes below, in the same columns. */
@@ -94,7 +118,7 @@ export function grantText(
   now: number,
   more: Rows = [],
 ): string {
-  const rows: [string, string][] = [
+  const rows: (readonly [string, string])[] = [
     ['phase', [grant.phase, countdown(grant, now)].filter(Boolean).join(', ')],
     ['terms', grant.termsDigest],
   ]
@@ -102,38 +126,20 @@ export function grantText(
   if ('approvers' in grant)
     rows.push(['approved by', grant.approvers.join(', ') || 'nobody'])
   if ('targets' in grant)
-    for (const { target, phase, overdue, attested, exposure } of grant.targets)
-      rows.push([
-        'state',
-        [target, phase, overdue && 'OVERDUE', attested && 'attested by two', exposure]
-          .filter(Boolean)
-          .join(', '),
-      ])
+    for (const target of grant.targets) rows.push(...targetRows(target, texts))
   return list([...rows, ...termsRows(grant.terms, texts), ...more])
 }
 
-const historyOf = ({ entries }: ReadGrant): string =>
+const historyOf = ({ entries, texts }: ReadGrant): string =>
   table(
     ['ENTRY', 'AT', 'WHAT', 'BY'],
     entries.map(({ index, entry }) => [
       String(index),
       clockTime(entry.at),
-      visible(describe(entry)),
+      describeFully(entry, texts),
       visible(entry.actor),
     ]),
   )
-
-export function describe(entry: Readonly<Record<string, unknown>>): string {
-  const { kind, report, target, op, finding, cause } = entry
-  const about = [
-    op,
-    (report as { kind?: string } | undefined)?.kind,
-    target,
-    cause,
-    finding,
-  ]
-  return [...new Set([kind, ...about.filter((part) => typeof part === 'string')])].join(' ')
-}
 
 function nextStep({ id, phase }: Grant): string {
   switch (phase) {

@@ -5,9 +5,10 @@ import { Command } from 'commander'
 import { act, type Common, type Outcome, type Run, shown } from '../command.ts'
 import { type Desk, openDesk } from '../desk.ts'
 import { clockTime } from '../display/duration.ts'
+import { describeFully } from '../display/entry.ts'
 import { visible } from '../display/visible.ts'
 import { type CliRefusal, failed, usage } from '../refusal.ts'
-import { countdown, describe } from './status.ts'
+import { countdown } from './status.ts'
 
 type Options = Readonly<{ until?: string; timeout?: string }> & Common
 
@@ -72,7 +73,7 @@ async function follow(
 /** Prints the entries from the `told`th on; answers how many there are now. */
 function tell(
   { machine }: Desk,
-  { grant, entries }: ReadGrant,
+  { grant, entries, texts }: ReadGrant,
   told: number,
   json: boolean | undefined,
 ): number {
@@ -81,7 +82,7 @@ function tell(
     if (json === true) terminal.data(JSON.stringify({ index, entry }))
     else
       terminal.data(
-        `${clockTime(entry.at)}  ${visible(describe(entry)).padEnd(30)}  ${visible(entry.actor)}`,
+        `${clockTime(entry.at)}  ${describeFully(entry, texts).padEnd(30)}  ${visible(entry.actor)}`,
       )
   if (entries.length > told && json !== true)
     terminal.say(

@@ -1,5 +1,5 @@
 import type { Grant, Phase } from '@halligan/core'
-import { isIn, isSettled, openedPhases, secondsAfter } from '@halligan/core'
+import { isIn, isSettled, openedPhases, owesRotation, secondsAfter } from '@halligan/core'
 import type { SafeMode } from '../safe-mode.ts'
 import type { GrantFilter, View } from '../store/port.ts'
 import type { Deps } from '../usecases/deps.ts'
@@ -13,6 +13,7 @@ export type Gauges = Readonly<{
   active: number
   ending: number
   overdue: number
+  rotationsOverdue: number
   reviewsOpen: number
   reviewsOverdue: number
   reviewsHasty: number
@@ -39,6 +40,7 @@ export function readGauges(deps: GaugeDeps): Gauges {
     active: active.length,
     ending: ended.length,
     overdue: ended.filter(hasOverdueTarget).length,
+    rotationsOverdue: reviews.filter(hasOverdueRotation).length,
     reviewsOpen: reviews.length,
     reviewsOverdue: reviews.filter(isReviewOverdue).length,
     reviewsHasty: hastyVerdicts(view, secondsAfter(deps.clock.now(), -daySeconds)),
@@ -54,7 +56,11 @@ function grantsWith(view: View, filter: GrantFilter): readonly Grant[] {
 
 const hasOverdueTarget = (grant: Grant): boolean =>
   isIn(grant, ...openedPhases) &&
-  grant.targets.some((target) => target.overdue && !isSettled(target))
+  grant.targets.some((target) => target.overdue !== null && !isSettled(target))
+
+const hasOverdueRotation = (grant: Grant): boolean =>
+  isIn(grant, ...openedPhases) &&
+  grant.targets.some((target) => target.rotationOverdue !== null && owesRotation(target))
 
 const isReviewOverdue = (grant: Grant): boolean =>
   isIn(grant, ...openedPhases) && grant.review.overdue
@@ -64,6 +70,10 @@ const help: Record<keyof Gauges, readonly [name: string, help: string]> = {
   active: ['grants_active', 'Grants that confer access.'],
   ending: ['grants_ending', 'Ended grants with a target not yet proven absent.'],
   overdue: ['grants_overdue', 'Ended grants with a target past its revoke SLO.'],
+  rotationsOverdue: [
+    'rotations_overdue',
+    'Ended grants with a shared secret that is not rotated in time.',
+  ],
   reviewsOpen: ['reviews_open', 'Reviews that nobody has closed.'],
   reviewsOverdue: ['reviews_overdue', 'Open reviews past their deadline.'],
   reviewsHasty: [
@@ -90,7 +100,7 @@ export function statusOf(deps: GaugeDeps) {
   const { roster, digest } = deps.inForce.roster(deps.view())
   const { head } = deps.writer.frontier()
   const gauges = readGauges(deps)
-  const { waiting, active, ending, overdue } = gauges
+  const { waiting, active, ending, overdue, rotationsOverdue } = gauges
   return {
     estate: roster.estate,
     origin: head.origin,
@@ -101,7 +111,7 @@ export function statusOf(deps: GaugeDeps) {
     rosterVersion: roster.version,
     rosterDigest: digest,
     bundleDigest: deps.view().bundleInForce(),
-    grants: { waiting, active, ending, overdue },
+    grants: { waiting, active, ending, overdue, rotationsOverdue },
     reviews: { open: gauges.reviewsOpen, overdue: gauges.reviewsOverdue },
   }
 }

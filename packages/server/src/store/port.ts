@@ -32,7 +32,13 @@ export type GrantFilter = Readonly<{
 /** Work that the passing of time makes due. Kept in the store, so no restart or suspend loses it. */
 export type DueWork = Readonly<{
   at: Instant
-  kind: 'time_out' | 'overdue' | 'review_overdue' | 'notify' | 'refusal_summary'
+  kind:
+    | 'time_out'
+    | 'overdue'
+    | 'rotation_overdue'
+    | 'review_overdue'
+    | 'notify'
+    | 'refusal_summary'
   /** A grant id, outbox id or principal, as `kind` says. */
   subject: string
 }>

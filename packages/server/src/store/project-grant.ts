@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import {
   type Envelope,
+  endedPhases,
   endingPhases,
   evolve,
   type Facts,
@@ -13,6 +14,7 @@ import {
   type Json,
   type OpenedGrant,
   openedPhases,
+  owesRotation,
   secondsAfter,
 } from '@halligan/core'
 import { canonicalText, type Entry } from '@halligan/ledger'
@@ -21,7 +23,7 @@ import { payloadOf } from './payload.ts'
 /** Handed each entry in log order, once. Throws when the entry could not have happened. */
 export type Projector = (index: number, entry: Entry) => void
 
-type DueKind = 'time_out' | 'overdue' | 'review_overdue'
+type DueKind = 'time_out' | 'overdue' | 'rotation_overdue' | 'review_overdue'
 
 /** What a grant is after each of its entries, and what follows from that: open targets and due work. */
 export function createGrantProjector(db: DatabaseSync): Projector {
@@ -84,6 +86,7 @@ export function createGrantProjector(db: DatabaseSync): Projector {
     const due: Record<DueKind, Instant | null> = {
       time_out: timeOutOf(grant),
       overdue: overdueOf(grant),
+      rotation_overdue: rotationOverdueOf(grant),
       review_overdue: reviewOverdueOf(grant),
     }
     for (const [kind, at] of Object.entries(due))
@@ -107,6 +110,15 @@ export function createGrantProjector(db: DatabaseSync): Projector {
 function timeOutOf(grant: Grant): Instant | null {
   if (isIn(grant, 'pending', 'approved')) return grant.until
   return grant.phase === 'active' ? grant.notAfter : null
+}
+
+/** When a shared secret that left the house, and is not known to be overdue, had its time to become another. */
+function rotationOverdueOf(grant: Grant): Instant | null {
+  if (!isIn(grant, ...endedPhases)) return null
+  const owed = grant.targets.some(
+    (target) => owesRotation(target) && target.rotationOverdue === null,
+  )
+  return owed ? secondsAfter(grant.endedAt, floor.rotateSloSeconds) : null
 }
 
 function reviewOverdueOf(grant: Grant): Instant | null {
@@ -146,6 +158,7 @@ const kinds: ReadonlySet<string> = new Set<GrantEvent['kind']>([
   'returned',
   'expired',
   'overdue',
+  'rotation_overdue',
   'attestation_given',
   'attested',
   'review_overdue',

@@ -22,6 +22,9 @@ export const projectionTables = [
   'erased',
 ] as const
 
+/** Rises with every change of what {@link createProjector}, or core's `evolve`, makes of the same entries. */
+export const projectionVersion = 1
+
 export function createProjector(db: DatabaseSync, crypto: Crypto): Projector {
   const setReceipt = db.prepare('INSERT OR REPLACE INTO receipts VALUES (?, ?, ?)')
   const grant = createGrantProjector(db)

@@ -3,7 +3,7 @@ import { type Crypto, type Entry, parseCanonical } from '@halligan/ledger'
 import { inMemory, openDatabase } from './database.ts'
 import { migrate } from './migrate.ts'
 import { createPlaces, placesTables } from './places.ts'
-import { createProjector, projectionTables } from './project.ts'
+import { createProjector, projectionTables, projectionVersion } from './project.ts'
 
 /** Where a projection is not what its entries make of it. */
 export type Difference = Readonly<{ table: string; stored: string; replayed: string }>
@@ -17,6 +17,29 @@ export function compareWithReplay(db: DatabaseSync, crypto: Crypto): Difference 
     return firstDifference(db, fresh)
   } finally {
     fresh.close()
+  }
+}
+
+/**
+ * Makes the projections anew when another projector made what is there: a newer program knows more of a grant. Entries that
+ * could not have happened leave everything as it is, and the start-up checks say so.
+ */
+export function projectAnew(db: DatabaseSync, crypto: Crypto): void {
+  const made = Number(db.prepare('SELECT version FROM projected').get()?.version)
+  if (made === projectionVersion) return
+  const entries = db.prepare('SELECT idx, bytes FROM entries ORDER BY idx')
+  db.exec('BEGIN IMMEDIATE')
+  try {
+    for (const table of projectionTables) db.exec(`DELETE FROM ${table}`)
+    const project = createProjector(db, crypto)
+    for (const { idx, bytes } of entries.iterate())
+      project(Number(idx), entryIn(bytes as Uint8Array))
+    db.prepare('UPDATE projected SET version = ?').run(projectionVersion)
+    db.exec('COMMIT')
+  } catch (error) {
+    db.exec('ROLLBACK')
+    if (!(error instanceof Error) || !error.message.startsWith('corrupt ledger'))
+      throw error
   }
 }
 

@@ -16,6 +16,7 @@ import { payloadDigest, payloadTypes, sealEnvelope } from '@halligan/ledger'
 import { nodeCrypto } from '@halligan/ledger/node'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { keyOf, logSigner, origin, tempFolder } from '../../test/log-kit.ts'
+import { draftOf, grantId, wholeStory } from '../../test/story.ts'
 import { checkPrivate, openDatabase } from './database.ts'
 import { migrate, readMigrations, schemaVersion } from './migrate.ts'
 import { type Batch, StorageFailed } from './port.ts'
@@ -222,4 +223,26 @@ describe('the last entry of a subject and the entry of an act', () => {
     append(3007, 3008)
     expect([last(7), ofAct(3007)]).toEqual([1, 1])
   })
+})
+
+test('U-01 INV-14 a store of an older program is projected anew, and its entries stay', () => {
+  const path = join(temp.folder, 'halligan.db')
+  const store = openStore({ path, crypto: nodeCrypto, origin })
+  const grant = grantId(1)
+  const at = 1_760_000_000_000 as Instant
+  store.transact(at, (batch) =>
+    batch.attempt((tx) => {
+      for (const event of wholeStory(grant, at)) tx.append(draftOf(grant, event))
+      return ok(null)
+    }),
+  )
+  const now = store.view().grant(grant)
+  const db = store.database()
+  db.exec(`UPDATE projected SET version = 0; UPDATE grants SET state = '{"old":true}'`)
+  const head = store.view().head()
+  store.reopen()
+  expect(store.view().grant(grant)).toEqual(now)
+  expect(store.view().head()).toEqual(head)
+  expect(compareWithReplay(store.database(), nodeCrypto)).toBeNull()
+  store.close()
 })

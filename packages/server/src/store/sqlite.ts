@@ -20,6 +20,7 @@ import { migrate } from './migrate.ts'
 import { openPlaces, type Places } from './places.ts'
 import { type Batch, StorageFailed, type Store, type Tx, type View } from './port.ts'
 import { createProjector } from './project.ts'
+import { projectAnew } from './replay.ts'
 import { openResults, type Results } from './results.ts'
 import { createView } from './view.ts'
 import { createTx } from './write.ts'
@@ -92,6 +93,7 @@ function openSession({ path, crypto, origin, sealHead }: StoreOptions): Session 
   const db = openDatabase(path)
   try {
     migrate(db)
+    projectAnew(db, crypto)
     if (path !== inMemory) checkpointWal(db)
     const inPlace = watchInode(path)
     const places = openPlaces(db, crypto)

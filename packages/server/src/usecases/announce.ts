@@ -71,6 +71,7 @@ const heard: ReadonlySet<GrantEvent['kind']> = new Set([
   'revoked',
   'returned',
   'overdue',
+  'rotation_overdue',
   'review_overdue',
   'reported',
   'attested',
@@ -107,6 +108,8 @@ function announcements(
       return [tell('access_ended', requester), tell('review_wanted', reviewers)]
     case 'overdue':
       return [page('access_not_ended', watch)]
+    case 'rotation_overdue':
+      return [page('secret_not_rotated', watch)]
     case 'review_overdue':
       return [page('review_overdue', [...reviewers, ...requester, ...security])]
     case 'reported':

@@ -3,6 +3,7 @@ import {
   type Envelope,
   type Grant,
   type Instant,
+  isShown,
   ok,
   type Receipt,
   type Result,
@@ -91,6 +92,7 @@ function record(
   if (!follows(receipt, last)) return bad(`it does not follow ${last?.seq ?? 'nothing'}`)
   const kept = keepBlobs(deps.crypto, tx, input.blobs, commitmentsIn(receipt.detail))
   if (!kept.ok) return kept
+  if (isOfAccount(receipt)) return ok(placed(enterAccount(tx, verified, now)))
   const grant = receipt.grant === null ? null : tx.grant(receipt.grant)
   if (grant === null || !explains(deps, tx, grant, receipt))
     return ok(placed(enterDrift(tx, verified, now)))
@@ -148,6 +150,25 @@ function keepSealed(
   tx.putSealed(grant, target, sealed.revealId, sealed.jwe, envelope)
   return ok(null)
 }
+
+/** A shared account was rotated because somebody asked, or by the calendar, and no grant had to do with it. */
+const isOfAccount = ({ grant, detail }: Receipt): boolean =>
+  grant === null &&
+  detail.kind === 'rotated' &&
+  detail.account !== undefined &&
+  isShown(detail)
+
+const enterAccount = (tx: Tx, { receipt, envelope, digest }: Verified, now: Instant) =>
+  tx.append({
+    at: now,
+    kind: 'account_rotated',
+    subject: `target/${receipt.target}`,
+    actor: `enforcer/${receipt.enforcer}`,
+    target: receipt.target,
+    account: receipt.detail.kind === 'rotated' ? (receipt.detail.account ?? '') : '',
+    receipt: envelope,
+    receiptDigest: digest,
+  })
 
 /** Access, or a report of it, that no grant explains: on the target's own record. */
 function enterDrift(tx: Tx, { receipt, envelope, digest }: Verified, now: Instant): Placed {

@@ -13,6 +13,8 @@ import {
   isIn,
   isSettled,
   ok,
+  openedPhases,
+  owesRotation,
   type Result,
   secondsAfter,
 } from '@halligan/core'
@@ -44,8 +46,11 @@ export async function runDueWork(deps: Deps): Promise<DueRun> {
   return { worked: due.length, told: deliverNotices(deps, claimed) }
 }
 
+/** What may still stand open comes first. */
 const urgency = ({ kind }: DueWork): number =>
-  ['time_out', 'overdue', 'review_overdue', 'refusal_summary'].indexOf(kind)
+  ['time_out', 'overdue', 'rotation_overdue', 'review_overdue', 'refusal_summary'].indexOf(
+    kind,
+  )
 
 const enterDue = (deps: Deps, work: DueWork): Promise<Result<number, Refusal>> =>
   deps.writer.submit<number, Refusal>({
@@ -78,6 +83,7 @@ function onGrant(
 function commandsFor(tx: Tx, grant: Grant, kind: DueWork['kind']): readonly GrantCommand[] {
   if (kind === 'time_out') return [{ kind: 'time_out' }]
   if (kind === 'review_overdue') return [{ kind: 'mark_review_overdue' }]
+  if (kind === 'rotation_overdue') return overdueRotations(grant)
   if (!isIn(grant, ...endingPhases)) return []
   return grant.targets
     .filter((target) => !isSettled(target) && !target.overdue)
@@ -87,6 +93,13 @@ function commandsFor(tx: Tx, grant: Grant, kind: DueWork['kind']): readonly Gran
       sloSeconds: openOrderOf(tx, grant.id, target).revokeSloSeconds,
     }))
 }
+
+const overdueRotations = (grant: Grant): readonly GrantCommand[] =>
+  isIn(grant, ...openedPhases)
+    ? grant.targets
+        .filter((target) => owesRotation(target) && target.rotationOverdue === null)
+        .map(({ target }) => ({ kind: 'mark_rotation_overdue', target }))
+    : []
 
 /** One entry for all that was only counted in the last minute (PROTOCOL 4). */
 function summariseRefusals(tx: Tx, now: Instant): Result<number, Refusal> {
