@@ -59,15 +59,17 @@ export {
   sessionStatement,
   syncStatement,
 } from './requests.ts'
-export type {
-  AnswerOf,
-  Auth,
-  BodyOf,
-  Media,
-  ParamsOf,
-  QueryOf,
-  Role,
-  Route,
+export {
+  type AnswerOf,
+  type Auth,
+  type BodyOf,
+  type Media,
+  type ParamsOf,
+  plainBody,
+  type QueryOf,
+  type Role,
+  type Route,
+  receiptBody,
 } from './route.ts'
 export { pathTo, type RouteId, type Routes, routes } from './routes.ts'
 export { facts, ruling } from './ruling.ts'

@@ -5,7 +5,11 @@ import { type RefusalText, text } from './refusal-text.ts'
 
 /** Said of the bytes of a request, before anything is stored. */
 const ofBytes = {
-  too_large: text(413, 'The body is over the limit', 'Send at most 64 KiB.'),
+  too_large: text(
+    413,
+    'The body is over the limit',
+    'Send at most 64 KiB; a receipt with its texts, at most 2 MiB and with its length announced.',
+  ),
   not_utf8: text(422, 'The body is not UTF-8', 'Send JSON in UTF-8.'),
   malformed_json: text(
     422,

@@ -11,6 +11,12 @@ export type Role = 'principal' | 'enforcer'
 
 export type Media = 'application/json' | 'text/plain; charset=utf-8' | 'text/event-stream'
 
+/** Long enough for any act with its texts. */
+export const plainBody = 64 * 1024
+
+/** Long enough for 32 texts of 8192 characters, each of them escaped by JSON to six. */
+export const receiptBody = 2 * 1024 * 1024
+
 /** One endpoint, whole. The server serves this table and nothing else; the OpenAPI text is built from it. */
 export type Route = Readonly<{
   method: 'GET' | 'POST'
@@ -23,6 +29,8 @@ export type Route = Readonly<{
   /** `enters`: success is at least one entry of the ledger, and so is the refusal of a signed act. */
   effect: 'reads' | 'enters'
   body: z.ZodType | null
+  /** How long its body may be. Beyond {@link plainBody} only with a Content-Length, and at the caller's expense. */
+  mostBytes: number
   query: z.ZodType | null
   response: z.ZodType
   media: Media

@@ -9,7 +9,14 @@ import { z } from 'zod'
 import { actRequest, proposePolicyRequest, verbs } from './acts.ts'
 import * as answers from './answers.ts'
 import * as requests from './requests.ts'
-import type { Auth, Media, Role, Route } from './route.ts'
+import {
+  type Auth,
+  type Media,
+  plainBody,
+  type Role,
+  type Route,
+  receiptBody,
+} from './route.ts'
 
 const json = 'application/json' satisfies Media
 const text = 'text/plain; charset=utf-8' satisfies Media
@@ -19,6 +26,7 @@ type Rest = Readonly<{
   body?: z.ZodType
   query?: z.ZodType
   media?: Media
+  mostBytes?: number
   roles?: readonly Role[]
 }>
 
@@ -39,6 +47,7 @@ type Made<
   query: R extends { query: infer Q extends z.ZodType } ? Q : null
   response: A
   media: Media
+  mostBytes: number
 }>
 
 const made =
@@ -55,7 +64,12 @@ const made =
     response: A,
     rest?: R,
   ): Made<Method, By, Path, A, R> => {
-    const { body = null, query = null, media = json } = rest ?? ({} as Rest)
+    const {
+      body = null,
+      query = null,
+      media = json,
+      mostBytes = plainBody,
+    } = rest ?? ({} as Rest)
     const roles = rest?.roles ?? (auth === 'session' ? (['principal'] as const) : [])
     const whole = {
       method,
@@ -68,6 +82,7 @@ const made =
       query,
       response,
       media,
+      mostBytes,
     }
     return whole as unknown as Made<Method, By, Path, A, R>
   }
@@ -242,7 +257,7 @@ const enforcers = {
     '/v1/enforcer/receipts',
     "An enforcer's signed report",
     answers.receiptAnswer,
-    { body: requests.receiptRequest },
+    { body: requests.receiptRequest, mostBytes: receiptBody },
   ),
 }
 

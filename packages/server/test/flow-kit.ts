@@ -167,7 +167,7 @@ export const report = async (
 
 /** The next receipt, `lie` aside, and nothing sent. */
 export function signReceipt(
-  { deps }: TestEstate,
+  { deps }: Readonly<{ deps: Pick<Deps, 'view' | 'clock'> }>,
   grant: GrantId | null,
   detail: ReceiptDetail,
   lie: Readonly<Partial<Receipt>> = {},
@@ -196,7 +196,11 @@ export function signReceipt(
 }
 
 /** Null where no order was given. */
-function openOrderDigest(deps: Deps, grant: GrantId, at: string): Digest | null {
+function openOrderDigest(
+  deps: Pick<Deps, 'view'>,
+  grant: GrantId,
+  at: string,
+): Digest | null {
   const view = deps.view()
   const found = view
     .entriesOf(`grant/${grant}`)

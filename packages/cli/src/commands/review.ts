@@ -1,7 +1,7 @@
-import type { Finding, FollowUp, Instant, Json, PrincipalId } from '@halligan/core'
-import { base64, canonicalText, digestOf, isEnvelope, textOf } from '@halligan/ledger'
+import type { Finding, FollowUp, Instant, PrincipalId } from '@halligan/core'
+import { digestOf } from '@halligan/ledger'
 import { nodeCrypto } from '@halligan/ledger/node'
-import { deceived, type ReadGrant, type Text } from '@halligan/sdk'
+import { deceived, type Text } from '@halligan/sdk'
 import { Command, Option } from 'commander'
 import { act, type Common, type Outcome, type Run, shown } from '../command.ts'
 import {
@@ -14,7 +14,7 @@ import {
 } from '../desk.ts'
 import { counted } from '../display/counted.ts'
 import { fromNow } from '../display/duration.ts'
-import { describe } from '../display/entry.ts'
+import { ordinary, sessionsOf, textsOf, unbounded } from '../display/evidence.ts'
 import type { Rows } from '../display/statement.ts'
 import { table } from '../display/table.ts'
 import { visible } from '../display/visible.ts'
@@ -52,12 +52,15 @@ const listCommand = (run: Run): Command =>
     }),
   )
 
+type Showing = Readonly<{ all?: true }>
+
 const showCommand = (run: Run): Command =>
   new Command('show')
     .description('the evidence that a verdict is bound to')
     .argument('<grant>', 'the grant, e.g. g-…')
+    .option('--all', 'every text to its last character')
     .action(
-      act<Common>(run, async (_, [id]) => {
+      act<Showing & Common>(run, async (options, [id]) => {
         const desk = await openDesk(run.machine)
         if (!desk.ok) return desk
         const evidence = await readEvidence(desk.value, id)
@@ -69,39 +72,19 @@ const showCommand = (run: Run): Command =>
           ['undelivered', counted(undelivered.length, 'notice')],
           ['evidence', evidenceDigest],
         ]
+        const bounds = options.all === true ? unbounded : ordinary
+        const text = [
+          grantText(read, run.machine.now(), use),
+          textsOf(read, bounds),
+          ...sessionsOf(read, bounds),
+        ].join('\n\n')
         return shown(
-          answer,
-          `${grantText(read, run.machine.now(), use)}\n\n${textsOf(read)}`,
+          { ...answer, texts: Object.fromEntries(read.texts) },
+          text,
           `Next: halligan review close ${read.grant.id} --finding justified --note TEXT`,
         )
       }),
     )
-
-/** Every text beside the first entry that commits to it: notes, reasons, and what enforcers found. */
-const textsOf = ({ texts, entries }: ReadGrant): string =>
-  table(
-    ['ENTRY', 'WHAT', 'SAYS'],
-    [...texts]
-      .flatMap(([commitment, text]) => {
-        const first = entries.find(({ entry }) => saidIn(entry).includes(commitment))
-        return first === undefined ? [] : [{ ...first, commitment, text }]
-      })
-      .toSorted((one, other) => one.index - other.index)
-      .map(({ index, entry, commitment, text }) => [
-        String(index),
-        describe(entry),
-        text === null ? `erased; ${visible(commitment)}` : `"${visible(text)}"`,
-      ]),
-  )
-
-/** The entry, and what its person or enforcer signed inside of it. */
-const saidIn = (entry: Readonly<Record<string, Json>>): string =>
-  [
-    canonicalText(entry),
-    ...Object.values(entry)
-      .filter(isEnvelope)
-      .map(({ payload }) => textOf(base64.decode(payload) ?? new Uint8Array()) ?? ''),
-  ].join('\n')
 
 type Closing = Readonly<{ finding: Finding; note: string; followUp?: readonly string[] }>
 

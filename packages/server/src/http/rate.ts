@@ -4,8 +4,8 @@ import type { Clock } from '../ports.ts'
 export type Rate = Readonly<{ burst: number; perMinute: number }>
 
 export interface RateCap {
-  /** Seconds to wait before the next call of `who`, or 0: the call is then counted. */
-  take(who: string): number
+  /** Seconds to wait before the next call of `who`, or 0: it is then counted, as `calls`. */
+  take(who: string, calls?: number): number
 }
 
 type Bucket = { tokens: number; at: number }
@@ -32,13 +32,15 @@ export function createRateCap(clock: Clock, { burst, perMinute }: Rate): RateCap
   }
 
   return {
-    take(who) {
+    take(who, calls = 1) {
       const now = clock.bootMillis()
       if (buckets.size >= mostBuckets && !buckets.has(who)) makeRoom()
       const bucket = refilled(buckets.get(who), now)
-      const allowed = bucket.tokens >= 1
-      buckets.set(who, allowed ? { ...bucket, tokens: bucket.tokens - 1 } : bucket)
-      return allowed ? 0 : Math.ceil((1 - bucket.tokens) / perMilli / 1000)
+      // What costs more than a whole bucket would otherwise never be allowed.
+      const cost = Math.min(calls, burst)
+      const allowed = bucket.tokens >= cost
+      buckets.set(who, allowed ? { ...bucket, tokens: bucket.tokens - cost } : bucket)
+      return allowed ? 0 : Math.ceil((cost - bucket.tokens) / perMilli / 1000)
     },
   }
 }

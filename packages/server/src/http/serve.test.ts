@@ -31,6 +31,7 @@ const health: Route = {
   roles: [],
   effect: 'reads',
   body: null,
+  mostBytes: 0,
   query: null,
   response: json,
   media: 'application/json',

@@ -6,7 +6,7 @@
  * @module
  */
 import { randomUUID } from 'node:crypto'
-import { parseBody, parseValue, type Route, routes } from '@halligan/contract'
+import { parseBody, parseValue, plainBody, type Route, routes } from '@halligan/contract'
 import { type Envelope, ok, type Result, type Roster, refuse } from '@halligan/core'
 import { base64, type Crypto, digestOfBytes } from '@halligan/ledger'
 import { type Context, Hono } from 'hono'
@@ -180,7 +180,10 @@ async function admit(
   if (wait > 0) return refuse({ code: 'too_many_requests', retryAfter: wait })
   const query = queryOf(route, context)
   if (!query.ok) return query
-  const raw = route.body === null ? ok(new Uint8Array()) : await readBody(context.req.raw)
+  const room = roomFor(route, context, options)
+  if (!room.ok) return room
+  const raw =
+    route.body === null ? ok(new Uint8Array()) : await readBody(context.req.raw, room.value)
   if (!raw.ok) return raw
   const body = route.body === null ? ok(null) : parseBody(route.body, raw.value)
   if (!body.ok) return body
@@ -231,6 +234,23 @@ function waitOf(
   if (caller?.kind === 'principal') return sessionCap.take(caller.id)
   if (caller !== null || auth === 'enforcer' || neverWait.has(path)) return 0
   return addressCap.take(addressOf(context))
+}
+
+/**
+ * How much of a body is read. What is longer than plain has to say so before, and is paid for by its address by the piece:
+ * whoever signed it is known only once it was parsed.
+ */
+function roomFor(
+  { mostBytes }: Route,
+  context: Context,
+  { addressCap }: ServeOptions,
+): Result<number, Refused> {
+  const announced = Number(context.req.header('content-length') ?? 0)
+  if (!(announced > plainBody) || announced > mostBytes)
+    return ok(Math.min(plainBody, mostBytes))
+  const pieces = Math.ceil(announced / plainBody)
+  const retryAfter = addressCap.take(`long ${addressOf(context)}`, pieces)
+  return retryAfter > 0 ? refuse({ code: 'too_many_requests', retryAfter }) : ok(announced)
 }
 
 /** The peer's own address: no header says who it is. */
