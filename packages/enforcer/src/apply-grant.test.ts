@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { createHost, grantNamed, type Host, targetName } from '../test/host.ts'
 import { accept, kinds, lifeMillis, pass, receipts, run } from '../test/run.ts'
+import { beginEnd } from './begin-end.ts'
 import { connectFake, hasAccess } from './connectors/fake.ts'
 import type { Connector } from './connectors/port.ts'
-import { beginEnd } from './end-grant.ts'
 
 const ada = grantNamed('a')
 const place = { grant: ada, target: targetName }

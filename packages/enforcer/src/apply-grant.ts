@@ -5,16 +5,15 @@
  * @module
  */
 import { digestOfBytes } from '@halligan/ledger'
-import { askTarget } from './ask-target.ts'
+import { askEffect, askTarget, patienceMillis } from './ask-target.ts'
+import { type Attempt, again, done } from './attempt.ts'
+import { beginEnd } from './begin-end.ts'
 import type { Credential, Opening } from './connectors/port.ts'
-import { mustEnd } from './deadline.ts'
-import { type Attempt, beginEnd, keep, subjectOf } from './end-grant.ts'
+import { type Bound, millisLeft, mustEnd } from './deadline.ts'
+import { keep, subjectOf } from './hold-events.ts'
 import { report, type Subject } from './report.ts'
 import { connectorOf, type Place, type Site } from './site.ts'
-import { type HoldIn, holdIn } from './state.ts'
-
-const done: Attempt = { kind: 'done' }
-const again = (why: string): Attempt => ({ kind: 'again', why })
+import { type HeldOrder, type Hold, type HoldIn, holdIn, orderOf } from './state.ts'
 
 /** One try for a hold that is `accepted`, or `applying` with an outcome that nobody knows (K-07). */
 export async function attemptApply(site: Site, place: Place): Promise<Attempt> {
@@ -24,25 +23,33 @@ export async function attemptApply(site: Site, place: Place): Promise<Attempt> {
   if (holdIn(hold, 'applying')) tellUnknown(site, hold)
   else keep(site, hold, { kind: 'applying' })
   const connector = connectorOf(site, place.target)
-  const applied = await askTarget(() => connector.apply(openingOf(hold)))
+  // Nothing is waited for past the deadline: the ending comes next.
+  const left = Math.max(1000, millisLeft(hold.bound, site.clock.read()))
+  const applied = await askEffect(
+    ...([site, connector, hold.grant] as const),
+    () => connector.apply(openingOf(hold, hold.order, hold.bound)),
+    Math.min(left, patienceMillis),
+  )
   if (!applied.ok) return unknown(site, place, applied.error.reason)
   if (applied.value.kind === 'too_late') {
     beginEnd(site, place, 'late_apply')
     return done
   }
   if (endIfLate(site, place)) return done
-  const present = await askTarget(() => connector.probePresent(place.grant, place.target))
+  const present = await askTarget(site, () =>
+    connector.probePresent(place.grant, place.target),
+  )
   if (!present.ok) return unknown(site, place, present.error.reason)
   if (!present.value) return unknown(site, place, 'the target does not show the access')
   return handOver(site, place, applied.value.credential)
 }
 
-const openingOf = ({
-  grant,
-  target,
-  order,
-  bound,
-}: HoldIn<'accepted' | 'applying'>): Opening => {
+/** What the connector is asked to make true, or whether it ever could. */
+export function openingOf(
+  { grant, target }: Place,
+  order: Pick<HeldOrder, 'requester' | 'privileges' | 'overlapKey' | 'applyBefore'>,
+  bound: Bound,
+): Opening {
   const { requester, privileges, overlapKey, applyBefore } = order
   const byLife = bound.wallAtAccept + bound.remainingMillis
   const deadline = Math.min(bound.notAfter, byLife) as Opening['deadline']
@@ -86,7 +93,7 @@ async function handOver(
   if (endIfLate(site, place)) return done
   site.books.atomically(() => {
     const applied = keep(site, place, { kind: 'applied', revealId: sealed.revealId })
-    reportApplied(site, subjectOf(applied), sealed)
+    reportApplied(site, applied, subjectOf(applied), sealed)
   })
   return done
 }
@@ -105,8 +112,15 @@ export async function sealFor(
   return { jwe, revealId: Buffer.from(site.random.bytes(16)).toString('base64url') }
 }
 
-export function reportApplied(site: Site, subject: Subject, sealed: Sealed): void {
+export function reportApplied(
+  site: Site,
+  hold: Hold,
+  subject: Subject,
+  sealed: Sealed,
+): void {
   const sealedDigest = digestOfBytes(site.crypto, new TextEncoder().encode(sealed.jwe))
-  const detail = { kind: 'applied', sealedDigest, revealId: sealed.revealId } as const
+  const { revealId } = sealed
+  const shared = orderOf(hold)?.account === undefined ? {} : ({ shared: true } as const)
+  const detail = { kind: 'applied', sealedDigest, revealId, ...shared } as const
   report(site, subject, detail, { sealed, blobs: [] })
 }

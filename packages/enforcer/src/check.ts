@@ -4,7 +4,7 @@ import { askTarget } from './ask-target.ts'
 import { makeConnectors } from './compose.ts'
 import { type Config, isEnrolled, readConfig, readGuard, readKeys } from './config.ts'
 import type { ConnectorPorts } from './connectors/registry.ts'
-import { hostClock } from './node-ports.ts'
+import { hostClock, hostScheduler } from './node-ports.ts'
 
 /** One thing that was looked at. `warn` is for people; only `fail` keeps the enforcer from its work. */
 export type Finding = Readonly<{
@@ -78,12 +78,14 @@ function clocks(): readonly Finding[] {
   ]
 }
 
+const host = { scheduler: hostScheduler }
+
 async function targets(config: Config): Promise<readonly Finding[]> {
   const all = attempt('connectors', () => makeConnectors(config, noPorts))
   if (all.value === null) return [all.finding]
   const found: Finding[] = []
   for (const [target, connector] of all.value) {
-    const standing = await askTarget(() => connector.standing(target))
+    const standing = await askTarget(host, () => connector.standing(target))
     found.push(
       standing.ok
         ? finding(
@@ -93,7 +95,10 @@ async function targets(config: Config): Promise<readonly Finding[]> {
           )
         : finding(`target ${target}`, 'fail', standing.error.reason),
     )
-    const excess = await askTarget(async () => (await connector.excess?.(target)) ?? [])
+    const excess = await askTarget(
+      host,
+      async () => (await connector.excess?.(target)) ?? [],
+    )
     for (const { grave, words } of excess.ok ? excess.value : [])
       found.push(finding(`privileges ${target}`, grave ? 'fail' : 'warn', words))
   }

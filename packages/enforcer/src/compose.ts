@@ -20,6 +20,7 @@ import { heldIn } from './held.ts'
 import { httpControlPlane } from './http-control-plane.ts'
 import { hostClock, hostRandom, hostScheduler, joseSealer, jsonLog } from './node-ports.ts'
 import type { Site } from './site.ts'
+import type { Books } from './store/port.ts'
 import { openBooks } from './store/sqlite.ts'
 import { openVault } from './store/vault.ts'
 import { BadSettings } from './strict-fields.ts'
@@ -32,6 +33,7 @@ export function composeSite(dir: string): Site {
   const guard = readGuard(dir, config)
   const { signer, secretKey } = readKeys(dir)
   const books = openBooks(pathsIn(dir).books, secretKey)
+  demandTargets(config, books)
   const clock = hostClock()
   const caller = {
     ...{ estate: config.estate, enforcer: config.enforcer, signer, clock },
@@ -53,6 +55,17 @@ export function composeSite(dir: string): Site {
     controlPlane: httpControlPlane(createTransport(config.server, fetch), caller),
   }
   return site
+}
+
+/** A target that was taken out, or given another name, while grants on it are not over: nobody would end them (EN-22). */
+function demandTargets({ targets }: EnrolledConfig, books: Books): void {
+  const left = books.unfinished().filter(({ target }) => !Object.hasOwn(targets, target))
+  if (left.length === 0) return
+  books.close()
+  const places = [...new Set(left.map(({ grant, target }) => `${grant} on ${target}`))]
+  throw new BadSettings(
+    `config.targets: grants are not over on what is no target any more: ${places.slice(0, 5).join(', ')}`,
+  )
 }
 
 export function makeConnectors(

@@ -12,7 +12,14 @@ import { base64url, isDigest, type Signer } from '@halligan/ledger'
 import { signerFromSeed } from '@halligan/ledger/node'
 import type { ConnectorSettings } from './connectors/registry.ts'
 import { parseGuard } from './guard-file.ts'
-import { BadSettings, isRecord, isText, perhaps, strictFields } from './strict-fields.ts'
+import {
+  BadSettings,
+  isCount,
+  isRecord,
+  isText,
+  perhaps,
+  strictFields,
+} from './strict-fields.ts'
 
 /** Where everything of one enforcer lies. The folder is its owner's alone (0700). */
 export const pathsIn = (dir: string) => ({
@@ -32,9 +39,12 @@ export type Config = Readonly<{
   /** Given by the operator, never by the server. */
   rosterDigest?: Digest
   targets: Readonly<Record<string, ConnectorSettings>>
+  /** How often each target is compared with the books; 60 by default. */
+  driftSeconds?: number
 }>
 
-export type EnrolledConfig = Required<Config>
+export type EnrolledConfig = Config &
+  Required<Pick<Config, 'server' | 'estate' | 'rosterDigest'>>
 
 export const isEnrolled = (config: Config): config is EnrolledConfig =>
   config.server !== undefined &&
@@ -49,6 +59,7 @@ export function readConfig(dir: string): Config {
     estate: perhaps(isId),
     rosterDigest: perhaps((digest) => isText(digest) && isDigest(String(digest))),
     targets: isRecord,
+    driftSeconds: perhaps(isCount(1)),
   })
   for (const [name, settings] of Object.entries(value.targets as object))
     if (!isId(name) || !isRecord(settings) || !isText(settings.kind))

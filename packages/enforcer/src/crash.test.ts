@@ -105,6 +105,7 @@ const idle: Daemon = {
     lane: () => {
       throw new Error('no lanes')
     },
+    trouble: () => null,
     idle: async () => {},
     stop: () => {},
   },

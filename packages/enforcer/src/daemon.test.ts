@@ -78,7 +78,7 @@ describe('one emergency, told by an honest control plane', () => {
     it.host.target.down = false
     await pass(it, 15_500)
     expect(access(it)).toBe(false)
-    expect(told(it)).toEqual(['applied', 'ending', 'absent', 'cleaned'])
+    expect(told(it)).toEqual(['applied', 'ending', 'drifted', 'absent', 'cleaned'])
   })
 
   test('INV-18 an end order is obeyed although nothing else can be proven', async () => {

@@ -5,14 +5,16 @@
  * @module
  */
 import type { GrantId } from '@halligan/core'
+import { askEffect, askTarget } from './ask-target.ts'
 import { TargetTaken } from './connectors/port.ts'
 import { deliverReceipts } from './deliver.ts'
-import { lookForDrift } from './drift.ts'
+import { watchTarget } from './drift.ts'
 import { type DueLoop, type Pace, startDueLoop, usualPace } from './due.ts'
 import { acceptOrder } from './open-grant.ts'
 import { createRepeat, type Repeat } from './repeat.ts'
 import { resealGrant } from './reseal-grant.ts'
 import type { Site } from './site.ts'
+import { plainReason } from './struggle.ts'
 import { sync, type Told } from './sync.ts'
 
 export type DaemonPace = Pace &
@@ -77,17 +79,19 @@ export async function startDaemon(
     outbox.now()
     return true
   })
-  const drifting = createRepeat(site, pace, pace.driftMillis, broken, async () => {
-    await takeTargets(site)
-    const targets = [...site.connectors.keys()]
-    await Promise.all(targets.map((target) => lookForDrift(site, target, unlisted)))
-    outbox.now()
-    return true
+  // One for each target: none waits for another (INV-25).
+  const watching = [...site.connectors.keys()].map((target) => {
+    const watch = watchTarget(site, target)
+    return createRepeat(site, pace, pace.driftMillis, broken, async () => {
+      await watch(unlisted)
+      outbox.now()
+      return true
+    })
   })
-  const repeats: readonly Repeat[] = [outbox, syncing, drifting]
+  const repeats: readonly Repeat[] = [outbox, syncing, ...watching]
   due.look()
   const hush = site.controlPlane.wakeUps(syncing.now)
-  for (const each of [drifting, syncing]) each.now()
+  for (const each of [...watching, syncing]) each.now()
   return {
     due,
     wake: syncing.now,
@@ -99,7 +103,7 @@ export async function startDaemon(
       due.stop()
       for (const each of repeats) each.stop()
       await Promise.all([due.idle(), ...repeats.map((each) => each.idle())])
-      await Promise.all([...site.connectors.values()].map((connector) => connector.close()))
+      await closeAll(site)
     },
   }
 }
@@ -116,14 +120,29 @@ function carryOut(site: Site, due: DueLoop, { opens, reseals }: Told): void {
   }
 }
 
-/** Idempotent. What is held elsewhere refuses the whole enforcer; what is away is only reported. */
+/** How long the start waits for a target. One that takes longer is taken when it answers. */
+const startPatienceMillis = 5000
+
+/** All at once. What is held elsewhere refuses the whole enforcer; what is away is only told. */
 async function takeTargets(site: Site): Promise<void> {
-  for (const [target, connector] of site.connectors)
-    try {
-      await connector.open()
-    } catch (error) {
-      if (error instanceof TargetTaken) throw error
-      const why = error instanceof Error ? error.message : String(error)
-      site.log({ level: 'alarm', what: 'target_unready', target, why })
-    }
+  const taking = [...site.connectors].map(async ([target, connector]) => {
+    const open = () => connector.open()
+    const opened = await askEffect(site, connector, 'open', open, startPatienceMillis)
+    if (opened.ok) return
+    const { error, reason } = opened.error
+    if (error instanceof TargetTaken) throw error
+    site.log({ level: 'alarm', what: 'target_unready', target, why: plainReason(reason) })
+  })
+  const settled = await Promise.allSettled(taking)
+  const refused = settled.find(({ status }) => status === 'rejected')
+  if (refused?.status !== 'rejected') return
+  await closeAll(site)
+  throw refused.reason
+}
+
+async function closeAll(site: Site): Promise<void> {
+  const closing = [...site.connectors.values()].map((connector) =>
+    askTarget(site, () => connector.close(), startPatienceMillis),
+  )
+  await Promise.all(closing)
 }

@@ -4,32 +4,87 @@
  *
  * @module
  */
-import type { GrantId } from '@halligan/core'
-import { askTarget } from './ask-target.ts'
+import { type GrantId, ok, type Result } from '@halligan/core'
+import { askEffect, askTarget, type TargetFailed } from './ask-target.ts'
+import {
+  CredentialRefused,
+  type Difference,
+  type Excess,
+  TargetTaken,
+} from './connectors/port.ts'
+import { oneLine } from './end-grant.ts'
 import { blobOf, report } from './report.ts'
 import { connectorOf, type Site } from './site.ts'
 import { holdIn, mayStand } from './state.ts'
+import { plainReason } from './struggle.ts'
 
 /**
- * Compares one target with the books. `unlisted` are grants applied here that the control plane no longer mentions:
- * absence from a snapshot ends nothing, and is told.
+ * Looks at one target again and again. It is also the connector's canary (C-07): a fresh, authenticated reading each time, so
+ * that a credential that was rotated, has expired or may do too much is told before the night it is needed.
  */
-export async function lookForDrift(
+export function watchTarget(
+  site: Site,
+  target: string,
+): (unlisted: ReadonlySet<GrantId>) => Promise<void> {
+  let failures = 0
+  return async (unlisted) => {
+    const before = explained(site, target)
+    const read = await readTarget(site, target)
+    failures = read.ok ? 0 : failures + 1
+    if (read.ok) return compare(site, target, unlisted, before, read.value)
+    const { reason, error } = read.error
+    site.log({ level: 'warn', what: 'target_unready', target, why: plainReason(reason) })
+    const isForGood = error instanceof CredentialRefused || error instanceof TargetTaken
+    if (isForGood || failures >= failuresToTell) tellUnready(site, target, reason)
+  }
+}
+
+/** A target that is just restarting is not worth waking somebody for. */
+const failuresToTell = 2
+
+type Reading = Readonly<{
+  standing: readonly GrantId[]
+  strangers: readonly Difference[]
+  excess: readonly Excess[]
+}>
+
+/** Each call bounded by itself. */
+async function readTarget(
+  site: Site,
+  target: string,
+): Promise<Result<Reading, TargetFailed>> {
+  const connector = connectorOf(site, target)
+  const opened = await askEffect(site, connector, 'open', () => connector.open())
+  if (!opened.ok) return opened
+  const standing = await askTarget(site, () => connector.standing(target))
+  if (!standing.ok) return standing
+  const strangers = await askTarget(
+    site,
+    async () => (await connector.strangers?.(target)) ?? [],
+  )
+  if (!strangers.ok) return strangers
+  const excess = await askTarget(site, async () => (await connector.excess?.(target)) ?? [])
+  if (!excess.ok) return excess
+  return ok({
+    standing: standing.value,
+    strangers: strangers.value,
+    excess: excess.value,
+  })
+}
+
+/**
+ * One target beside the books. `unlisted` are grants applied here that the control plane no longer mentions: absence from a
+ * snapshot ends nothing, and is told.
+ */
+async function compare(
   site: Site,
   target: string,
   unlisted: ReadonlySet<GrantId>,
+  before: ReturnType<typeof explained>,
+  read: Reading,
 ): Promise<void> {
   const connector = connectorOf(site, target)
-  const before = explained(site, target)
-  const asked = await askTarget(async () => ({
-    standing: await connector.standing(target),
-    strangers: (await connector.strangers?.(target)) ?? [],
-  }))
-  if (!asked.ok) {
-    site.log({ level: 'warn', what: 'target_unready', target, why: asked.error.reason })
-    return
-  }
-  const standing = new Set(asked.value.standing)
+  const standing = new Set(read.standing)
   const after = explained(site, target)
   // Opened or ended while the target was being read: explained either way.
   const stray = [...standing].filter(
@@ -45,10 +100,13 @@ export async function lookForDrift(
     ...[...unlisted]
       .filter((grant) => after.applied.has(grant))
       .map((grant) => ofGrant('unlisted', grant)),
-    ...asked.value.strangers.map(({ what, object }) => ({ what, object, grant: null })),
+    ...read.strangers.map(({ what, object }) => ({ what, object, grant: null })),
+    ...read.excess
+      .filter(({ grave }) => grave)
+      .map(({ words }) => ({ what: 'connector_excess', object: words, grant: null })),
   ])
   for (const grant of stray.filter(ended)) {
-    const again = await askTarget(() => connector.end(grant, target))
+    const again = await askTarget(site, () => connector.end(grant, target))
     if (!again.ok) site.log({ level: 'alarm', what: 'reappeared_stands', grant, target })
   }
 }
@@ -74,11 +132,12 @@ function tell(site: Site, target: string, drifts: readonly Drift[]): void {
   const nameOf = ({ what, object }: Drift) => `${what} ${object}`
   const names = drifts.map(nameOf)
   const known = books.drifts(target)
-  if (names.join() === known.join()) return
+  if (names.join('\n') === known.join('\n')) return
   books.atomically(() => {
-    for (const drift of drifts) {
+    const isBack = known.includes(unready)
+    for (const drift of isBack ? [...drifts, readyAgain(target)] : drifts) {
       if (known.includes(nameOf(drift))) continue
-      const object = blobOf(site, nameOf(drift))
+      const object = blobOf(site, oneLine(nameOf(drift)))
       const isOurs =
         drift.grant !== null && books.hold(drift.grant, target).phase !== 'none'
       const grant = isOurs ? drift.grant : null
@@ -90,5 +149,27 @@ function tell(site: Site, target: string, drifts: readonly Drift[]): void {
       report(site, { grant, target, about: null }, detail, { blobs: [object] })
     }
     books.keepDrifts(target, names)
+  })
+}
+
+const unready = 'connector_unready'
+
+const readyAgain = (target: string): Drift => ({
+  what: 'connector_ready',
+  object: target,
+  grant: null,
+})
+
+/** Once while it lasts. What else was known of the target stays known: nothing has been read that says otherwise. */
+function tellUnready(site: Site, target: string, reason: string): void {
+  const { books } = site
+  const known = books.drifts(target)
+  if (known.includes(unready)) return
+  books.atomically(() => {
+    const object = blobOf(site, `${unready} ${plainReason(reason)}`)
+    const detail = { kind: 'drifted', what: unready, object: object.commitment } as const
+    const subject = { grant: null, target, about: null }
+    report(site, subject, detail, { blobs: [object] })
+    books.keepDrifts(target, [...known, unready])
   })
 }

@@ -4,14 +4,19 @@
  *
  * @module
  */
-import type { GrantId, Instant } from '@halligan/core'
+import type { GrantId, Instant, Work } from '@halligan/core'
+import { attemptRotate, exposedBy, mayRotate } from './accounts.ts'
 import { attemptApply } from './apply-grant.ts'
+import { type Attempt, again } from './attempt.ts'
+import { beginEnds } from './begin-end.ts'
 import { type Clocks, millisLeft, mustEnd } from './deadline.ts'
-import { type Attempt, attemptEnd, beginEnd, cleanUp } from './end-grant.ts'
+import { attemptEnd, cleanUp } from './end-grant.ts'
 import { createLane, type Lane, type LaneWidth } from './lane.ts'
-import { type Backoff, createRetries } from './retries.ts'
+import { type Backoff, createRetries, type Retry } from './retries.ts'
 import type { Place, Site } from './site.ts'
 import { type Hold, holdIn, mayStand } from './state.ts'
+import { BooksUnwritable } from './store/port.ts'
+import { plainReason, tellStruggle } from './struggle.ts'
 
 export type Pace = Backoff &
   Readonly<{
@@ -32,6 +37,8 @@ export type DueLoop = Readonly<{
   /** Looks now. Never throws: a broken promise goes to `onBroken`. */
   look(): void
   lane(target: string): Lane<GrantId>
+  /** What is tried again and again for this hold, as it is now; null when its last try was well. */
+  trouble(hold: Hold): Retry | null
   idle(): Promise<void>
   stop(): void
 }>
@@ -59,24 +66,31 @@ export function startDueLoop(
     const width = widthAt(site, target, pace)
     const known =
       lanes.get(target) ??
-      createLane<GrantId>(width, broken, (grant) => lookAt({ grant, target }))
+      createLane<GrantId>(width, thrown, (grant) => lookAt({ grant, target }))
     lanes.set(target, known)
     return known
   }
+  /** A disk that takes nothing is no broken promise: what rests on it is tried again, and endings go on (S-01). */
+  const thrown = (error: unknown) => {
+    if (!(error instanceof BooksUnwritable)) return broken(error)
+    site.log({ level: 'alarm', what: 'books_unwritable', why: error.message })
+  }
   const start = (hold: Hold, work: Work, clocks: Clocks) => {
-    const retry = retries.of(hold, work.kind)
+    const retry = retries.of(hold, work)
     if (retry !== null && clocks.bootMillis < retry.notBefore) return
-    lane(hold.target).run(hold.grant, work.kind === 'end', async () => {
+    lane(hold.target).run(hold.grant, work === 'end', async () => {
       if (stopped) return
-      settle(hold, work, await work.run(site, hold))
+      settle(hold, work, await tryOnce(site, hold, work))
     })
   }
-  const settle = ({ grant, target }: Hold, { kind }: Work, attempt: Attempt) => {
+  const settle = ({ grant, target }: Hold, work: Work, attempt: Attempt) => {
     const place = { grant, target }
-    if (attempt.kind === 'done') return retries.done(place, kind)
-    const attempts = retries.failed(place, kind, site.clock.read())
-    const what = `${kind}_again`
-    site.log({ level: 'warn', what, ...place, attempts, why: attempt.why })
+    if (attempt.kind === 'done') return retries.done(place)
+    const why = plainReason(attempt.why)
+    const retry = retries.failed(place, work, site.clock.read(), why)
+    const { attempts } = retry
+    site.log({ level: 'warn', what: `${work}_again`, ...place, attempts, why })
+    tellStruggle(site, place, retry)
   }
   const guarded = (work: () => void) => {
     if (stopped) return
@@ -84,7 +98,7 @@ export function startDueLoop(
       work()
       afterLook()
     } catch (error) {
-      broken(error)
+      thrown(error)
     }
   }
   const look = () =>
@@ -102,15 +116,19 @@ export function startDueLoop(
       if (mayStand(hold) && mustEnd(hold.bound, clocks, site.books.highestWall()) !== null)
         return look()
       if (mayStand(hold)) alarm.within(millisLeft(hold.bound, clocks), clocks)
-      const work = workOf(hold)
+      const work = workOf(site, hold)
       if (work === null) return
       start(hold, work, clocks)
-      const retry = retries.of(place, work.kind)
+      const retry = retries.of(place, work)
       if (retry !== null) alarm.within(retry.notBefore - clocks.bootMillis, clocks)
     })
   return {
     look,
     lane,
+    trouble(hold) {
+      const work = workOf(site, hold)
+      return work === null ? null : retries.of(hold, work)
+    },
     idle: async () => {
       await Promise.all([...lanes.values()].map((each) => each.idle()))
     },
@@ -149,14 +167,21 @@ function widthAt(site: Site, target: string, { laneWidth }: Pace): LaneWidth {
   return { shared: laneWidth, urgent: Math.max(laneWidth, endsAtOnce) }
 }
 
-type Work = Readonly<{
-  kind: 'apply' | 'end' | 'clean'
-  run(site: Site, place: Place): Promise<Attempt>
-}>
+const attempts: Readonly<Record<Work, (site: Site, place: Place) => Promise<Attempt>>> = {
+  apply: attemptApply,
+  end: attemptEnd,
+  rotate: attemptRotate,
+  clean: cleanUp,
+}
 
-const applying: Work = { kind: 'apply', run: attemptApply }
-const ending: Work = { kind: 'end', run: attemptEnd }
-const cleaning: Work = { kind: 'clean', run: cleanUp }
+async function tryOnce(site: Site, place: Place, work: Work): Promise<Attempt> {
+  try {
+    return await attempts[work](site, place)
+  } catch (error) {
+    if (error instanceof BooksUnwritable) return again(error.message)
+    throw error
+  }
+}
 
 /** Starts all that is due at these clocks; answers how long until the next bound that they can see. */
 function lookOnce(
@@ -168,7 +193,7 @@ function lookOnce(
   let wait = Number.POSITIVE_INFINITY
   for (const hold of endAllDue(site, clocks, highestWall)) {
     if (mayStand(hold)) wait = Math.min(wait, millisLeft(hold.bound, clocks))
-    const work = workOf(hold)
+    const work = workOf(site, hold)
     if (work !== null) start(hold, work)
   }
   return wait
@@ -177,7 +202,13 @@ function lookOnce(
 /** Answers the highest wall clock from before this reading: against that it is judged. */
 function rememberWall(site: Site, { wall }: Clocks): Instant {
   const highest = site.books.highestWall()
-  if (wall > highest + wallGrainMillis) site.books.keepHighestWall(wall)
+  if (!(wall > highest + wallGrainMillis)) return highest
+  try {
+    site.books.keepHighestWall(wall)
+  } catch (error) {
+    if (!(error instanceof BooksUnwritable)) throw error
+    site.log({ level: 'alarm', what: 'books_unwritable', why: error.message })
+  }
   return highest
 }
 
@@ -187,17 +218,17 @@ function endAllDue(site: Site, clocks: Clocks, highestWall: Instant): readonly H
   const holds = books.unfinished()
   const due = holds.flatMap((hold) => {
     const cause = mayStand(hold) ? mustEnd(hold.bound, clocks, highestWall) : null
-    return cause === null ? [] : [{ hold, cause }]
+    return cause === null ? [] : [{ place: hold, cause }]
   })
   if (due.length === 0) return holds
-  books.atomically(() => {
-    for (const { hold, cause } of due) beginEnd(site, hold, cause)
-  })
+  beginEnds(site, due)
   return books.unfinished()
 }
 
-function workOf(hold: Hold): Work | null {
-  if (holdIn(hold, 'accepted', 'applying')) return applying
-  if (holdIn(hold, 'ending')) return ending
-  return holdIn(hold, 'absent') && !hold.cleaned ? cleaning : null
+function workOf(site: Site, hold: Hold): Work | null {
+  if (holdIn(hold, 'accepted', 'applying')) return 'apply'
+  if (holdIn(hold, 'ending')) return 'end'
+  if (!holdIn(hold, 'absent') || hold.cleaned) return null
+  if (exposedBy(hold) === null) return 'clean'
+  return mayRotate(site, hold) ? 'rotate' : null
 }

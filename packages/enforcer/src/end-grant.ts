@@ -4,65 +4,62 @@
  *
  * @module
  */
-import { type EndingCause, type GrantId, showAbsence } from '@halligan/core'
-import { askTarget } from './ask-target.ts'
-import { blobOf, report, type Subject } from './report.ts'
+import { type GrantId, showAbsence } from '@halligan/core'
+import { askTarget, isOut, stillOut } from './ask-target.ts'
+import { type Attempt, again, done } from './attempt.ts'
+import { isWritten } from './begin-end.ts'
+import { keep, subjectOf } from './hold-events.ts'
+import { blobOf, report } from './report.ts'
 import { connectorOf, type Place, type Site } from './site.ts'
-import { advance, type Hold, type HoldEvent, holdIn } from './state.ts'
-
-/** Where an attempt left the grant. `again` asks for another one, later, and says why. */
-export type Attempt = Readonly<{ kind: 'done' } | { kind: 'again'; why: string }>
-
-const done: Attempt = { kind: 'done' }
-const again = (why: string): Attempt => ({ kind: 'again', why })
+import { type HoldIn, holdIn } from './state.ts'
+import { BooksUnwritable } from './store/port.ts'
+import { witness } from './witness-grant.ts'
 
 /**
- * Makes the hold `ending`, for good, with its receipt. False when it was ending or absent already. The ending itself is
- * {@link attemptEnd}, which the due loop starts.
+ * One try: lock out, end sessions, remove, then probe. What `end` itself answers is never believed (EN-10). It waits for no
+ * disk of ours; and what an attempt to apply that never came back may still do is awaited before absence is believed (INV-11).
  */
-export function beginEnd(
-  site: Site,
-  { grant, target }: Place,
-  cause: EndingCause,
-  about: Subject['about'] = null,
-): boolean {
-  const { books, clock } = site
-  return books.atomically(() => {
-    const hold = books.hold(grant, target)
-    const at = clock.read().wall
-    const next = advance(hold, { kind: 'ending', cause, at, about })
-    if (!next.ok) return false
-    books.keepHold(next.value)
-    report(site, subjectOf(next.value), { kind: 'ending', cause })
-    return true
-  })
-}
-
-/** One try: lock out, end sessions, remove, then probe. What `end` itself answers is never believed (EN-10). */
 export async function attemptEnd(site: Site, { grant, target }: Place): Promise<Attempt> {
   const connector = connectorOf(site, target)
   const hold = site.books.hold(grant, target)
   if (!holdIn(hold, 'ending')) return done
+  const written = isWritten(site, hold)
+  const applyIsOut = isOut(connector, grant)
   const alreadyAbsent = !hold.asked && (await isAbsentNow(site, hold))
-  if (!hold.asked) await site.books.together(() => keep(site, hold, { kind: 'end_asked' }))
-  const asked = await askTarget(() => connector.end(grant, target))
-  const probed = await askTarget(() => connector.probeAbsent(grant, target))
+  const noted = written && (await noteAsked(site, hold))
+  const asked = await askTarget(site, () => connector.end(grant, target))
+  const probed = await askTarget(site, () => connector.probeAbsent(grant, target))
   if (!probed.ok) return again(probed.error.reason)
   if (!showAbsence(probed.value))
     return again(asked.ok ? 'end_disputed' : asked.error.reason)
+  if (applyIsOut) return again(stillOut)
+  if (!noted) return again(unwritable)
   await site.books.together(() => {
     const at = site.clock.read().wall
-    const absent = keep(site, hold, { kind: 'absent', at })
-    site.books.shelf.drop(grant, target)
+    const absent = keep(site, hold, { kind: 'absent', at, probes: probed.value })
     const detail = { kind: 'absent', probes: probed.value, alreadyAbsent } as const
     report(site, subjectOf(absent), detail)
   })
   return done
 }
 
+const unwritable = 'the disk of the enforcer takes nothing'
+
+/** False when the disk did not take it: the target is asked all the same. */
+async function noteAsked(site: Site, hold: HoldIn<'ending'>): Promise<boolean> {
+  if (hold.asked) return true
+  try {
+    await site.books.together(() => keep(site, hold, { kind: 'end_asked' }))
+    return true
+  } catch (error) {
+    if (error instanceof BooksUnwritable) return false
+    throw error
+  }
+}
+
 async function isAbsentNow(site: Site, { grant, target }: Place): Promise<boolean> {
   const connector = connectorOf(site, target)
-  const probed = await askTarget(() => connector.probeAbsent(grant, target))
+  const probed = await askTarget(site, () => connector.probeAbsent(grant, target))
   return probed.ok && showAbsence(probed.value)
 }
 
@@ -74,18 +71,21 @@ export async function cleanUp(site: Site, { grant, target }: Place): Promise<Att
   const connector = connectorOf(site, target)
   const hold = site.books.hold(grant, target)
   if (!holdIn(hold, 'absent') || hold.cleaned) return done
+  const witnessed = await witness(site, hold)
+  if (witnessed.kind === 'again') return witnessed
   if (hold.after === null) {
-    const snapshot = await askTarget(() => connector.snapshot(target))
+    const snapshot = await askTarget(site, () => connector.snapshot(target))
     if (!snapshot.ok) return again(snapshot.error.reason)
     keep(site, hold, { kind: 'compared', after: snapshot.value })
     return cleanUp(site, { grant, target })
   }
-  const cleaned = await askTarget(() => connector.cleanup(grant, target))
+  const cleaned = await askTarget(site, () => connector.cleanup(grant, target))
   if (!cleaned.ok) return again(cleaned.error.reason)
   const found = differences(site, grant, target, hold.opened?.before ?? null, hold.after)
   const diff = blobOf(site, diffText(found))
   site.books.atomically(() => {
     const told = keep(site, hold, { kind: 'cleaned' })
+    site.books.shelf.drop(grant, target)
     const diffCommitment = diff.commitment
     const detail = { kind: 'cleaned', diffCommitment, findings: found.length } as const
     report(site, subjectOf(told), detail, { blobs: [diff] })
@@ -129,30 +129,6 @@ export function diffText(found: readonly Found[]): string {
 }
 
 /** A grantee names the objects: no name crowds out the others or passes for a line of its own. */
-const oneLine = (object: string): string =>
+export const oneLine = (object: string): string =>
   JSON.stringify(object.slice(0, maxObjectLength)).slice(1, -1) +
   (object.length > maxObjectLength ? '…' : '')
-
-export const subjectOf = (hold: Hold): Subject => {
-  const { grant, target } = hold
-  if (holdIn(hold, 'ending', 'absent')) return { grant, target, about: hold.about }
-  if (holdIn(hold, 'accepted', 'applying', 'applied')) {
-    const { orderDigest, orderIndex } = hold.order
-    return { grant, target, about: { orderDigest, orderIndex } }
-  }
-  return { grant, target, about: null }
-}
-
-/** Writes the hold down as `event` makes it; throws when the event cannot have happened to it. */
-export function keep(site: Site, { grant, target }: Place, event: HoldEvent): Hold {
-  const { books } = site
-  return books.atomically(() => {
-    const next = advance(books.hold(grant, target), event)
-    if (!next.ok)
-      throw new Error(
-        `corrupt hold ${grant} on ${target}: ${event.kind} in ${next.error.phase}`,
-      )
-    books.keepHold(next.value)
-    return next.value
-  })
-}

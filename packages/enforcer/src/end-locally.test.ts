@@ -80,7 +80,7 @@ describe('over the unix socket', () => {
   async function ask(it: World, command: Json) {
     const path = join(dir, 'enforcer.sock')
     const server = await serveSocket(path, async (asked) => {
-      const answer = await obey(it.site, asked)
+      const answer = await obey(it.site, it.daemon.due, asked)
       it.daemon.due.look()
       return answer
     })

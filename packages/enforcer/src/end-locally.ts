@@ -15,9 +15,9 @@ import {
 } from '@halligan/core'
 import { readRoster, verifyActSignature } from '@halligan/ledger'
 import { askTarget } from './ask-target.ts'
-import { beginEnd } from './end-grant.ts'
+import { beginEnds } from './begin-end.ts'
 import type { Place, Site } from './site.ts'
-import { holdIn, mayStand } from './state.ts'
+import { mayStand, orderOf } from './state.ts'
 
 export type Ended = Readonly<{ grant: GrantId; targets: readonly string[] }>
 
@@ -37,32 +37,55 @@ export function endGrant(
   return {
     grant,
     held: known,
-    targets: where.filter((target) => beginEnd(site, { grant, target }, cause)),
+    targets: endAt(site, grant, where, cause),
   }
 }
+
+const endAt = (
+  site: Site,
+  grant: GrantId,
+  targets: readonly string[],
+  cause: EndingCause,
+): readonly string[] =>
+  beginEnds(
+    site,
+    targets.map((target) => ({ place: { grant, target }, cause })),
+  ).map(({ target }) => target)
 
 /** The kill switch: every grant in the books, and every one that a reachable target shows. */
 export async function endAll(site: Site): Promise<readonly Place[]> {
   const held = site.books.unfinished().filter(mayStand)
-  const ended = site.books.atomically(() =>
-    held.filter((hold) => beginEnd(site, hold, 'kill_switch')),
-  )
+  const ended = killed(site, held)
   const strays = await Promise.all(
     [...site.connectors.keys()].map((at) => endStrays(site, at)),
   )
   return [...ended.map(({ grant, target }) => ({ grant, target })), ...strays.flat()]
 }
 
+const killed = (site: Site, places: readonly Place[]) =>
+  beginEnds(
+    site,
+    places.map((place) => ({ place, cause: 'kill_switch' })),
+  )
+
+/** Whoever pulls the kill switch waits for the answer: what the books know is ending by now. */
+const strayPatienceMillis = 10_000
+
 async function endStrays(site: Site, target: string): Promise<readonly Place[]> {
   const connector = site.connectors.get(target)
-  const standing = await askTarget(async () => (await connector?.standing(target)) ?? [])
+  const standing = await askTarget(
+    site,
+    async () => (await connector?.standing(target)) ?? [],
+    strayPatienceMillis,
+  )
   if (!standing.ok) {
     site.log({ level: 'alarm', what: 'target_unready', target, why: standing.error.reason })
     return []
   }
-  return standing.value
-    .map((grant) => ({ grant, target }))
-    .filter((place) => beginEnd(site, place, 'kill_switch'))
+  return killed(
+    site,
+    standing.value.map((grant) => ({ grant, target })),
+  )
 }
 
 /**
@@ -83,17 +106,11 @@ export function endByAct(site: Site, envelope: Envelope): Result<Ended, EndRefus
     mayEnd(site, { grant, target }, verb, by),
   )
   if (targets.length === 0) return no('not_entitled', `${by} may not ${verb} ${grant} here`)
-  const ended = targets.filter((target) => beginEnd(site, { grant, target }, 'local_act'))
-  return ok({ grant, targets: ended })
+  return ok({ grant, targets: endAt(site, grant, targets, 'local_act') })
 }
 
 function mayEnd(site: Site, place: Place, verb: 'revoke' | 'return', by: string): boolean {
-  const hold = site.books.hold(place.grant, place.target)
-  const order = mayStand(hold)
-    ? hold.order
-    : holdIn(hold, 'ending', 'absent')
-      ? (hold.opened?.order ?? null)
-      : null
+  const order = orderOf(site.books.hold(place.grant, place.target))
   if (by === order?.requester) return true
   if (verb === 'return') return false
   const owners: readonly string[] = site.guard.targets[place.target]?.owners ?? []

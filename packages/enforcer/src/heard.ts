@@ -14,4 +14,6 @@ export type Heard = Readonly<{
   trustBefore: TrustSeen
   /** What this answer moved trust to; null where it did not prove itself. */
   accepted: Readonly<{ roster: Roster; head: Head }> | null
+  /** False when the disk did not take it: then only its ends are obeyed. */
+  written: boolean
 }>

@@ -1,9 +1,11 @@
 import type { Envelope, GrantId, Json } from '@halligan/core'
 import { parseGrantId } from '@halligan/core'
 import { isEnvelope, parseStrict } from '@halligan/ledger'
+import { exposedBy, rotateOnDemand } from './accounts.ts'
+import type { DueLoop } from './due.ts'
 import { endAll, endByAct, endGrant } from './end-locally.ts'
 import type { Site } from './site.ts'
-import { mayStand } from './state.ts'
+import { type Hold, holdIn, mayStand } from './state.ts'
 
 /** What can be asked over the unix socket. Whoever can open the socket is the host's root, or the enforcer itself. */
 export type LocalCommand = Readonly<
@@ -11,6 +13,8 @@ export type LocalCommand = Readonly<
   | { command: 'end'; grant: GrantId }
   | { command: 'end_act'; act: Envelope }
   | { command: 'end_all' }
+  /** `target` may be null where only one target keeps such an account. */
+  | { command: 'rotate'; account: string; target: string | null }
 >
 
 export type LocalAnswer = Readonly<
@@ -21,19 +25,35 @@ export type LocalAnswer = Readonly<
 export function parseCommand(line: string): LocalCommand | null {
   const parsed = parseStrict(line, { length: 65_536 })
   if (!parsed.ok || typeof parsed.value !== 'object' || parsed.value === null) return null
-  const { command, grant, act, ...more } = parsed.value as Readonly<Record<string, Json>>
+  const {
+    command,
+    grant,
+    act,
+    account,
+    target = null,
+    ...more
+  } = parsed.value as Readonly<Record<string, Json>>
   if (Object.keys(more).length > 0) return null
   if (command === 'status' || command === 'end_all') return { command }
   if (command === 'end_act' && isEnvelope(act)) return { command, act }
+  if (command === 'rotate' && isName(account) && (target === null || isName(target)))
+    return { command, account, target }
   const id = command === 'end' && typeof grant === 'string' ? parseGrantId(grant) : null
   return id?.ok ? { command: 'end', grant: id.value } : null
 }
 
+const isName = (value: Json | undefined): value is string =>
+  typeof value === 'string' && value.length > 0 && value.length <= 128
+
 /** Does what is asked. Endings are on disk when this answers; the target is asked right after, by the due loop. */
-export async function obey(site: Site, command: LocalCommand): Promise<LocalAnswer> {
+export async function obey(
+  site: Site,
+  due: Pick<DueLoop, 'trouble'>,
+  command: LocalCommand,
+): Promise<LocalAnswer> {
   switch (command.command) {
     case 'status':
-      return { ok: true, value: statusOf(site) }
+      return { ok: true, value: statusOf(site, due) }
     case 'end':
       return { ok: true, value: endGrant(site, command.grant, 'local_root') }
     case 'end_all':
@@ -46,10 +66,16 @@ export async function obey(site: Site, command: LocalCommand): Promise<LocalAnsw
       if (ended.ok) return { ok: true, value: ended.value }
       return { ok: false, ...ended.error }
     }
+    case 'rotate': {
+      const rotated = await rotateOnDemand(site, command.account, command.target)
+      return rotated.ok
+        ? { ok: true, value: rotated.value }
+        : { ok: false, ...rotated.error }
+    }
   }
 }
 
-function statusOf(site: Site): Json {
+function statusOf(site: Site, due: Pick<DueLoop, 'trouble'>): Json {
   const { books, enforcer, estate, connectors } = site
   const trust = books.trust()
   return {
@@ -60,11 +86,30 @@ function statusOf(site: Site): Json {
     rosterVersions: trust.rosters.length,
     checkpoint: trust.checkpoint,
     receiptsWaiting: books.outgoing(1000).length,
-    holds: books.unfinished().map((hold) => ({
-      grant: hold.grant,
-      target: hold.target,
-      phase: hold.phase,
-      notAfter: mayStand(hold) ? hold.order.notAfter : null,
-    })),
+    holds: books.unfinished().map((hold) => holdStatus(hold, due)),
+  }
+}
+
+/** The truth about one grant on one target. `trying` counts since this process started; null when the last try was well. */
+function holdStatus(hold: Hold, due: Pick<DueLoop, 'trouble'>): Json {
+  const trouble = due.trouble(hold)
+  return {
+    grant: hold.grant,
+    target: hold.target,
+    phase: hold.phase,
+    notAfter: mayStand(hold) ? hold.order.notAfter : null,
+    account: exposedBy(hold),
+    endingSince: holdIn(hold, 'ending', 'absent') ? hold.since : null,
+    absent: holdIn(hold, 'absent') ? { at: hold.absentAt, probes: hold.probes } : null,
+    trying:
+      trouble === null
+        ? null
+        : {
+            work: trouble.work,
+            attempts: trouble.attempts,
+            lastError: trouble.why,
+            since: trouble.since,
+            nextTry: trouble.next,
+          },
   }
 }

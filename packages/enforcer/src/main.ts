@@ -9,7 +9,7 @@ import { type Json, parseGrantId } from '@halligan/core'
 import { Command, CommanderError } from 'commander'
 import { check } from './check.ts'
 import { composeSite } from './compose.ts'
-import { pathsIn } from './config.ts'
+import { pathsIn, readConfig } from './config.ts'
 import { startDaemon, usualDaemonPace } from './daemon.ts'
 import { enroll } from './enroll.ts'
 import { obey } from './local-commands.ts'
@@ -58,6 +58,11 @@ export async function main(args: readonly string[]): Promise<number> {
     .action(async (grant, { dir, act, all }) => {
       code = await local(dir, commandFor(grant, act, all))
     })
+  command('rotate <account>', 'give a shared account a new secret that nobody has')
+    .option('--target <target>', 'which, where several keep an account of that name')
+    .action(async (account, { dir, target = null }) => {
+      code = await local(dir, { command: 'rotate', account, target }, rotateMillis)
+    })
   try {
     await program.parseAsync([...args], { from: 'user' })
     return code
@@ -84,8 +89,16 @@ function commandFor(grant?: string, act?: string, all?: boolean): Asked {
   throw new Error('name a grant, or give --act FILE or --all')
 }
 
-async function local(dir: string, command: Asked): Promise<number> {
-  const answer = await askSocket(pathsIn(dir).socket, command).catch((cause: unknown) => {
+/** A rotation logs in to the target with the old secret and the new one. */
+const rotateMillis = 60_000
+
+async function local(
+  dir: string,
+  command: Asked,
+  patienceMillis?: number,
+): Promise<number> {
+  const asking = askSocket(pathsIn(dir).socket, command, patienceMillis)
+  const answer = await asking.catch((cause: unknown) => {
     throw new Error(`no enforcer runs on ${dir}`, { cause })
   })
   if (answer.ok) {
@@ -111,14 +124,16 @@ const heldNothing = (value: Json): boolean =>
 /** Resolves once told to stop, or with 1 after a broken promise: whoever supervises it starts it again. */
 async function run(dir: string): Promise<number> {
   const site = composeSite(dir)
+  const { driftSeconds = 60 } = readConfig(dir)
+  const pace = { ...usualDaemonPace, driftMillis: driftSeconds * 1000 }
   const over = Promise.withResolvers<number>()
-  const daemon = await startDaemon(site, usualDaemonPace, (error) => {
+  const daemon = await startDaemon(site, pace, (error) => {
     const why = error instanceof Error ? (error.stack ?? error.message) : String(error)
     jsonLog({ level: 'alarm', what: 'broken', why })
     over.resolve(1)
   })
   const socket = await serveSocket(pathsIn(dir).socket, async (command) => {
-    const answer = await obey(site, command)
+    const answer = await obey(site, daemon.due, command)
     daemon.due.look()
     return answer
   })

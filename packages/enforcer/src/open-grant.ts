@@ -17,13 +17,15 @@ import {
   readEnvelope,
   verifyGrant,
 } from '@halligan/ledger'
+import { isReturning } from './accounts.ts'
+import { openingOf } from './apply-grant.ts'
 import { askTarget } from './ask-target.ts'
-import { remainingMillis, skewMillis } from './deadline.ts'
-import { keep } from './end-grant.ts'
+import { type Bound, type Clocks, remainingMillis, skewMillis } from './deadline.ts'
 import type { Heard } from './heard.ts'
+import { keep } from './hold-events.ts'
 import { report } from './report.ts'
 import { connectorOf, type Site } from './site.ts'
-import { fenced, type Hold, holdIn, mayStand } from './state.ts'
+import { fenced, type HeldOrder, type Hold, holdIn, mayStand } from './state.ts'
 
 type Opening = Heard['answer']['opens'][number]
 
@@ -87,50 +89,63 @@ export async function acceptOrder(site: Site, admitted: Admitted): Promise<void>
   const claimed = { order, digest, index }
   const late = whyNotNow(site, admitted)
   if (late !== null) return refuseOrder(site, claimed, [late])
+  if (mustWait(site, order)) return
   const connector = connectorOf(site, order.target)
-  const before = await askTarget(() => connector.snapshot(order.target))
-  if (!before.ok) {
-    // Nothing was begun, so nothing is owed: the next snapshot brings the order again while it may still be applied.
-    const { grant, target } = order
-    site.log({
-      level: 'warn',
-      what: 'target_unready',
-      grant,
-      target,
-      why: before.error.reason,
-    })
-    return
-  }
+  const before = await askTarget(site, () => connector.snapshot(order.target))
+  if (!before.ok) return waits(site, order, 'target_unready', before.error.reason)
   const lateNow = whyNotNow(site, admitted)
   if (lateNow !== null) return refuseOrder(site, claimed, [lateNow])
-  writeAccepted(site, admitted, before.value)
+  if (!mustWait(site, order)) writeAccepted(site, admitted, before.value)
+}
+
+/** Whether the account is on its way back from somebody: nobody else may have it before its secret is rotated. */
+function mustWait(site: Site, order: OpenOrder): boolean {
+  const { target, privileges } = order
+  const account = connectorOf(site, target).sharedAccount?.(privileges) ?? null
+  if (account === null || !isReturning(site, target, account)) return false
+  waits(site, order, 'account_returning', `${account} is not rotated yet`)
+  return true
+}
+
+/** Nothing was begun, so nothing is owed: the next snapshot brings the order again while it may still be applied. */
+function waits(site: Site, { grant, target }: OpenOrder, what: string, why: string): void {
+  site.log({ level: 'warn', what, grant, target, why })
 }
 
 function writeAccepted(site: Site, admitted: Admitted, before: string): void {
-  const { order, orderDigest, orderIndex, decision } = admitted.proven
+  const { order, orderIndex } = admitted.proven
   const { books } = site
   const clocks = site.clock.read()
-  const bound = {
-    bootId: clocks.bootId,
-    bootAtAccept: clocks.bootMillis,
-    wallAtAccept: clocks.wall,
-    remainingMillis: remainingOf(site, admitted, clocks.bootMillis),
-    notAfter: order.notAfter,
-  }
-  const { overlapKey, privileges, sealTo, applyBefore, notAfter } = order
-  const held = {
-    ...{ orderDigest, orderIndex, overlapKey, privileges, sealTo, applyBefore, notAfter },
-    requester: decision.terms.requester,
-    approvers: admitted.approvers,
-  }
+  const bound = boundOf(site, admitted, clocks)
+  const held = heldOrder(site, admitted)
   books.atomically(() => {
     // A beacon has just vouched for this wall clock, and nothing stands that an older, higher one could end.
     if (clocks.wall > books.highestWall() || !books.unfinished().some(mayStand))
       books.keepHighestWall(clocks.wall)
     keep(site, order, { kind: 'accepted', order: held, bound, before })
-    books.raiseFence(overlapKey, orderIndex)
+    books.raiseFence(order.overlapKey, orderIndex)
   })
   site.log({ level: 'info', what: 'accepted', grant: order.grant, target: order.target })
+}
+
+const boundOf = (site: Site, admitted: Admitted, clocks: Clocks): Bound => ({
+  bootId: clocks.bootId,
+  bootAtAccept: clocks.bootMillis,
+  wallAtAccept: clocks.wall,
+  remainingMillis: remainingOf(site, admitted, clocks.bootMillis),
+  notAfter: admitted.proven.order.notAfter,
+})
+
+function heldOrder(site: Site, { proven, approvers }: Admitted): HeldOrder {
+  const { order, orderDigest, orderIndex, decision } = proven
+  const { overlapKey, privileges, sealTo, applyBefore, notAfter } = order
+  const account = connectorOf(site, order.target).sharedAccount?.(privileges) ?? null
+  return {
+    ...{ orderDigest, orderIndex, overlapKey, privileges, sealTo, applyBefore, notAfter },
+    requester: decision.terms.requester,
+    ...(account === null ? {} : { account }),
+    approvers,
+  }
 }
 
 /** What may have become true since the order was verified: it waited for its lane and for its target. */
@@ -145,7 +160,13 @@ function whyNotNow(site: Site, admitted: Admitted): string | null {
   if (!(remainingOf(site, admitted, clocks.bootMillis) > 0)) return 'too_late'
   // While something stands, a wall clock behind its own past ends everything; nothing new may open beside it.
   const behind = !(clocks.wall > books.highestWall() - skewMillis)
-  return behind && books.unfinished().some(mayStand) ? 'clock_behind' : null
+  if (behind && books.unfinished().some(mayStand)) return 'clock_behind'
+  const opening = openingOf(
+    order,
+    heldOrder(site, admitted),
+    boundOf(site, admitted, clocks),
+  )
+  return connectorOf(site, order.target).refuses?.(opening) ?? null
 }
 
 function remainingOf(site: Site, admitted: Admitted, bootMillis: number): number {

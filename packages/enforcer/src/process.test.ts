@@ -84,7 +84,6 @@ test('K-10 a process killed with -9 comes back on the same folder and goes on en
   const second = await start()
   expect(await ask('status')).toMatchObject({
     enforcer: 'enf-payments',
-    receiptsWaiting: 1,
     holds: [{ grant, target: 'payments-pg', phase: 'ending' }],
   })
   second.kill('SIGTERM')

@@ -1,5 +1,6 @@
 import type { Pace } from './due.ts'
 import type { Site } from './site.ts'
+import { BooksUnwritable } from './store/port.ts'
 
 /** Work that is done again and again, one at a time. */
 export type Repeat = Readonly<{
@@ -11,7 +12,7 @@ export type Repeat = Readonly<{
 
 /** `work` answers whether it went well: then it rests for `restMillis`, else it retries with the pace's backoff. */
 export function createRepeat(
-  { scheduler }: Site,
+  { scheduler, log }: Site,
   pace: Pace,
   restMillis: number,
   onBroken: (error: unknown) => void,
@@ -25,7 +26,11 @@ export function createRepeat(
 
   const once = async () => {
     wanted = false
-    const went = await work()
+    const went = await work().catch((error: unknown) => {
+      if (!(error instanceof BooksUnwritable)) throw error
+      log({ level: 'alarm', what: 'books_unwritable', why: error.message })
+      return false
+    })
     failures = went ? 0 : failures + 1
   }
   const runs = async () => {

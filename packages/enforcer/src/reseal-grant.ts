@@ -16,10 +16,10 @@ import {
 } from '@halligan/ledger'
 import { verifyIncluded } from '@halligan/sdk'
 import { reportApplied, sealFor } from './apply-grant.ts'
-import { askTarget } from './ask-target.ts'
+import { askEffect } from './ask-target.ts'
 import { mustEnd } from './deadline.ts'
-import { keep } from './end-grant.ts'
 import type { Heard } from './heard.ts'
+import { keep } from './hold-events.ts'
 import { memberOf } from './open-grant.ts'
 import { report } from './report.ts'
 import { connectorOf, type Site } from './site.ts'
@@ -65,7 +65,10 @@ export async function resealGrant(site: Site, admitted: AdmittedReseal): Promise
     return mustEnd(hold.bound, site.clock.read(), site.books.highestWall()) === null
   }
   if (!stands()) return
-  const credential = await askTarget(() => connectorOf(site, target).reseal(grant, target))
+  const connector = connectorOf(site, target)
+  const credential = await askEffect(site, connector, grant, () =>
+    connector.reseal(grant, target),
+  )
   if (!credential.ok) {
     const why = credential.error.reason
     site.log({ level: 'warn', what: 'reseal_again', grant, target, why })
@@ -75,9 +78,10 @@ export async function resealGrant(site: Site, admitted: AdmittedReseal): Promise
   if (!stands()) return
   site.books.atomically(() => {
     const { revealId } = sealed
-    keep(site, order, { kind: 'resealed', revealId, orderDigest: digest })
+    const resealed = { kind: 'resealed', revealId, orderDigest: digest } as const
+    const hold = keep(site, order, resealed)
     const about = { orderDigest: digest, orderIndex: index }
-    reportApplied(site, { grant, target, about }, sealed)
+    reportApplied(site, hold, { grant, target, about }, sealed)
   })
 }
 

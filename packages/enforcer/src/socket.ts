@@ -45,9 +45,15 @@ const failed = (error: unknown): LocalAnswer => ({
 })
 
 /** Asks the enforcer that runs on this folder. Throws when none does. */
-export async function askSocket(path: string, command: Json): Promise<LocalAnswer> {
+export async function askSocket(
+  path: string,
+  command: Json,
+  patienceMillis = answerMillis,
+): Promise<LocalAnswer> {
   const socket = createConnection(path)
-  socket.setTimeout(answerMillis, () => socket.destroy(new Error('the enforcer is silent')))
+  socket.setTimeout(patienceMillis, () =>
+    socket.destroy(new Error('the enforcer is silent')),
+  )
   await new Promise<void>((resolve, reject) => {
     socket.once('connect', resolve).once('error', reject)
   })

@@ -44,7 +44,10 @@ const events: Readonly<Record<HoldEvent['kind'], HoldEvent>> = {
   resealed: { kind: 'resealed', revealId: 'r2', orderDigest: digest },
   ending: { kind: 'ending', cause: 'order' satisfies EndingCause, at, about: null },
   end_asked: { kind: 'end_asked' },
-  absent: { kind: 'absent', at },
+  absent: { kind: 'absent', at, probes: [{ probe: 'login', absent: true, at }] },
+  rotated: { kind: 'rotated' },
+  witnessing: { kind: 'witnessing' },
+  witnessed: { kind: 'witnessed' },
   compared: { kind: 'compared', after: 'after' },
   cleaned: { kind: 'cleaned' },
 }
@@ -77,7 +80,10 @@ const life: Readonly<Record<HoldPhase, Partial<Record<HoldEvent['kind'], HoldPha
   applying: { uncertain: 'applying', applied: 'applied', ending: 'ending' },
   applied: { resealed: 'applied', ending: 'ending' },
   ending: { end_asked: 'ending', absent: 'absent' },
-  absent: { compared: 'absent', cleaned: 'absent' },
+  absent: {
+    ...{ rotated: 'absent', witnessing: 'absent', witnessed: 'absent' },
+    ...{ compared: 'absent', cleaned: 'absent' },
+  },
 }
 
 describe('the life of a hold', () => {

@@ -6,7 +6,8 @@
  *       ├────────────────────────────────────────┘  (ended before, or without, being opened here)
  *       └▶ refused
  *
- * `ending` is absorbing: nothing applies this grant again, in whatever order messages arrive (INV-8, INV-11). The fence
+ * After `absent` come, in this order, the rotation of a shared secret, the session evidence and the cleanup: each an
+ * obligation of its own, marked when it is met. `ending` is absorbing: nothing applies this grant again, in whatever order messages arrive (INV-8, INV-11). The fence
  * is the ledger index of the order. `applying` counts as applied until probes say otherwise (INV-10).
  *
  * @module
@@ -18,6 +19,7 @@ import {
   type Instant,
   ok,
   type PrincipalId,
+  type ProbeResult,
   type Result,
   refuse,
   type SealKey,
@@ -35,6 +37,8 @@ export type HeldOrder = Readonly<{
   applyBefore: Instant
   notAfter: Instant
   requester: PrincipalId
+  /** The shared account that it checks out, as the connector said when it was accepted. */
+  account?: string
   /** Who may end it at the enforcer itself, beside the requester and the guard's owners. */
   approvers: readonly PrincipalId[]
 }>
@@ -64,6 +68,13 @@ export type Hold = Readonly<
     | ({
         phase: 'absent'
         absentAt: Instant
+        /** The readings that showed it. */
+        probes: readonly ProbeResult[]
+        /** The secret of its shared account opens nothing any more. Only asked where there is one. */
+        rotated: boolean
+        /** How often session evidence was asked for, and whether that is over. */
+        witnessTries: number
+        witnessed: boolean
         cleaned: boolean
         /** What stood after absence, until cleanup has reported the difference. */
         after: Snapshot | null
@@ -83,7 +94,10 @@ export type HoldEvent = Readonly<
   | { kind: 'resealed'; revealId: string; orderDigest: Digest }
   | { kind: 'ending'; cause: EndingCause; at: Instant; about: Ended['about'] }
   | { kind: 'end_asked' }
-  | { kind: 'absent'; at: Instant }
+  | { kind: 'absent'; at: Instant; probes: readonly ProbeResult[] }
+  | { kind: 'rotated' }
+  | { kind: 'witnessing' }
+  | { kind: 'witnessed' }
   | { kind: 'compared'; after: Snapshot }
   | { kind: 'cleaned' }
 >
@@ -133,13 +147,16 @@ export function advance(hold: Hold, event: HoldEvent): Result<Hold, WrongPhase> 
       return ok({ ...hold, asked: true })
     case 'absent':
       if (!holdIn(hold, 'ending')) break
-      return ok({
-        ...hold,
-        phase: 'absent',
-        absentAt: event.at,
-        cleaned: false,
-        after: null,
-      })
+      return ok({ ...hold, phase: 'absent', absentAt: event.at, ...begun(event.probes) })
+    case 'rotated':
+      if (!holdIn(hold, 'absent')) break
+      return ok({ ...hold, rotated: true })
+    case 'witnessing':
+      if (!holdIn(hold, 'absent')) break
+      return ok({ ...hold, witnessTries: hold.witnessTries + 1 })
+    case 'witnessed':
+      if (!holdIn(hold, 'absent')) break
+      return ok({ ...hold, witnessed: true })
     case 'compared':
       if (!holdIn(hold, 'absent')) break
       return ok({ ...hold, after: event.after })
@@ -149,6 +166,12 @@ export function advance(hold: Hold, event: HoldEvent): Result<Hold, WrongPhase> 
   }
   return refuse({ code: 'wrong_phase', phase: hold.phase })
 }
+
+/** What is still owed after absence. */
+const begun = (probes: readonly ProbeResult[]) => ({
+  ...{ probes, rotated: false, witnessTries: 0, witnessed: false },
+  ...{ cleaned: false, after: null },
+})
 
 /** From everywhere but the end itself: ending early is always safe, also for what was never opened here. */
 function end(
@@ -178,6 +201,12 @@ const emptied = (opened: Opened | null): Opened | null =>
   opened === null ? null : { ...opened, before: '' }
 
 const named = ({ orderDigest, orderIndex }: HeldOrder) => ({ orderDigest, orderIndex })
+
+/** The order under which anything was ever done for this grant here, or null. */
+export function orderOf(hold: Hold): HeldOrder | null {
+  if (mayStand(hold)) return hold.order
+  return holdIn(hold, 'ending', 'absent') ? (hold.opened?.order ?? null) : null
+}
 
 /** Whether the target may show the access of this hold, ending aside: what a deadline must watch. */
 export const mayStand = (hold: Hold): hold is HoldIn<'accepted' | 'applying' | 'applied'> =>

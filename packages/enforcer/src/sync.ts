@@ -7,7 +7,7 @@
  */
 import type { SyncAnswer } from '@halligan/contract'
 import type { Digest, EndOrder, Envelope, GrantId, Result, Roster } from '@halligan/core'
-import { ok } from '@halligan/core'
+import { ok, refuse } from '@halligan/core'
 import {
   base64url,
   parseOrder,
@@ -18,7 +18,7 @@ import {
   verifyEnvelope,
 } from '@halligan/ledger'
 import { acceptCheckpoint, acceptRosters } from '@halligan/sdk'
-import { beginEnd } from './end-grant.ts'
+import { beginEnds, type Ending } from './begin-end.ts'
 import { pinnedRoster } from './end-locally.ts'
 import type { Heard } from './heard.ts'
 import { type Admitted, admit, memberOf } from './open-grant.ts'
@@ -26,6 +26,7 @@ import type { Unanswered } from './ports.ts'
 import { type AdmittedReseal, admitReseal } from './reseal-grant.ts'
 import type { Site } from './site.ts'
 import { type Hold, holdIn } from './state.ts'
+import { BooksUnwritable } from './store/port.ts'
 
 /** What an answer left to be done in the lanes. Ends are written down already. */
 export type Told = Readonly<{
@@ -38,7 +39,9 @@ export type Told = Readonly<{
 export async function sync(site: Site): Promise<Result<Told, Unanswered>> {
   const heard = await ask(site)
   if (!heard.ok) return heard
-  site.books.atomically(() => obeyEnds(site, heard.value))
+  obeyEnds(site, heard.value)
+  if (!heard.value.written)
+    return refuse({ code: 'books_unwritable', detail: 'nothing is opened until they are' })
   const { opens, reseals } = heard.value.answer
   return ok({
     // The fence only rises, so the older of two orders for one account goes first.
@@ -76,13 +79,18 @@ async function ask(site: Site): Promise<Result<Heard, Unanswered>> {
     wallNow: now.wall,
     trustBefore,
   }
-  return ok({ ...heard, accepted: await moveTrust(site, heard) })
+  try {
+    return ok({ ...heard, accepted: await moveTrust(site, heard), written: true })
+  } catch (error) {
+    if (!(error instanceof BooksUnwritable)) throw error
+    return ok({ ...heard, accepted: null, written: false })
+  }
 }
 
 /** Roster chain and checkpoint, proven from what was seen and written down before anything is opened (INV-13, INV-15). */
 async function moveTrust(
   site: Site,
-  { answer, trustBefore }: Omit<Heard, 'accepted'>,
+  { answer, trustBefore }: Omit<Heard, 'accepted' | 'written'>,
 ): Promise<Heard['accepted']> {
   const { crypto, estate, books } = site
   const { rosters, checkpoint } = trustBefore
@@ -123,15 +131,17 @@ function obeyEnds(site: Site, { answer }: Heard): void {
   if (roster === null) return
   const { books } = site
   let room = mostUnopened - books.unfinished().filter(isUnopened).length
+  const endings: Ending[] = []
   for (const { order: envelope } of answer.ends) {
-    const order = signedEnd(site, roster, envelope)
-    if (order === null) continue
-    const unopened = holdIn(books.hold(order.grant, order.target), 'none', 'refused')
+    const place = signedEnd(site, roster, envelope)
+    if (place === null) continue
+    const unopened = holdIn(books.hold(place.grant, place.target), 'none', 'refused')
     if (unopened && room <= 0) continue
+    if (unopened) room -= 1
     const orderDigest = payloadDigest(site.crypto, envelope)
-    const begun = beginEnd(site, order, 'order', { orderDigest, orderIndex: null })
-    if (begun && unopened) room -= 1
+    endings.push({ place, cause: 'order', about: { orderDigest, orderIndex: null } })
   }
+  beginEnds(site, endings)
 }
 
 /**

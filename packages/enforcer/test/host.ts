@@ -7,11 +7,13 @@
 import type { Digest, GrantId, Guard, Instant } from '@halligan/core'
 import { generateSigner, nodeCrypto } from '@halligan/ledger/node'
 import { connectFake, createFakeTarget, type FakeTarget } from '../src/connectors/fake.ts'
+import { restingAccount } from '../src/connectors/fake-account.ts'
 import type { Connector } from '../src/connectors/port.ts'
 import type { Clocks } from '../src/deadline.ts'
+import { heldIn } from '../src/held.ts'
 import type { ControlPlane, Note, Scheduler } from '../src/ports.ts'
 import type { Site } from '../src/site.ts'
-import type { Books } from '../src/store/port.ts'
+import type { Books, Vault } from '../src/store/port.ts'
 import { openBooks } from '../src/store/sqlite.ts'
 
 export const start = 1_800_000_000_000 as Instant
@@ -95,6 +97,7 @@ export class Crash extends Error {
 const readings: ReadonlySet<string | symbol> = new Set([
   ...['read', 'hold', 'unfinished', 'fence', 'highestWall', 'trust', 'generation'],
   ...['lastReceipt', 'outgoing', 'wasRefused', 'drifts', 'difference', 'wakeUps'],
+  ...['isUnwritten', 'refuses', 'sharedAccount', 'accounts', 'secrets'],
 ])
 
 /** Kills the process at the n-th call through a port: before it takes effect, or right after. */
@@ -156,8 +159,28 @@ export type Host = {
   target: FakeTarget
   books: Books
   notes: Note[]
+  vault: Vault
   /** A process on this host: fresh memory, same disk, same target. */
   boot(more?: Partial<Site>, through?: <T extends object>(port: T) => T): Site
+}
+
+function memoryVault(): Vault {
+  const current = new Map<string, string>()
+  const proposed = new Map<string, string>()
+  const keyOf = (target: string, account: string) => `${target}/${account}`
+  return {
+    secrets: async (target, account) => ({
+      current: current.get(keyOf(target, account)) ?? null,
+      proposed: proposed.get(keyOf(target, account)) ?? null,
+    }),
+    propose: async (target, account, secret) =>
+      void proposed.set(keyOf(target, account), secret),
+    async confirm(target, account) {
+      const secret = proposed.get(keyOf(target, account))
+      if (secret !== undefined) current.set(keyOf(target, account), secret)
+      proposed.delete(keyOf(target, account))
+    },
+  }
 }
 
 const silent: ControlPlane = {
@@ -170,9 +193,11 @@ export function createHost(): Host {
   const clock = createClock()
   const scheduler = createScheduler(clock)
   const target = createFakeTarget(() => clock.read().wall)
+  target.accounts.set('payments_owner', restingAccount('payments_owner'))
   const books = openBooks(':memory:', new Uint8Array(32))
   const { signer } = generateSigner()
   const notes: Note[] = []
+  const vault = memoryVault()
   let drawn = 0
   return {
     clock,
@@ -180,9 +205,11 @@ export function createHost(): Host {
     target,
     books,
     notes,
+    vault,
     boot(more = {}, through = (port) => port) {
       target.holder = null
-      const connector = through<Connector>(connectFake(target))
+      const lent = { vault: through(vault), held: heldIn(books) }
+      const connector = through<Connector>(connectFake(target, targetName, lent))
       return {
         estate: 'example',
         enforcer: 'enf-payments',

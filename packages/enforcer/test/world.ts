@@ -55,6 +55,8 @@ export async function sync(world: World): Promise<void> {
   await settle(world)
 }
 
-export const told = ({ estate }: World) => estate.receipts.map(({ detail }) => detail.kind)
+/** The kinds of all receipts, but for how often something was tried in vain. */
+export const told = ({ estate }: World) =>
+  estate.receipts.map(({ detail }) => detail.kind).filter((kind) => kind !== 'struggling')
 export const codes = ({ estate }: World) =>
   estate.receipts.flatMap(({ detail }) => (detail.kind === 'refused' ? detail.codes : []))

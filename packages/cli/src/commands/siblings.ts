@@ -27,5 +27,5 @@ export const serverCommand = (): Command =>
 
 export const enforcerCommand = (): Command =>
   new Command('enforcer')
-    .description('enroll, check, run, end, status: an enforcer, beside its target')
+    .description('enroll, check, run, end, rotate, status: an enforcer, beside its target')
     .argument('[args...]')

@@ -1,10 +1,11 @@
 /**
- * A target for tests: logins with memberships, sessions and objects, standing rights that were there before, and the
+ * A target for tests: logins with memberships, shared accounts, sessions and objects, standing rights that were there before, and the
  * ways a target fails. `FakeTarget` is the ground truth, and outlives any number of enforcers that crash on it.
  *
  * @module
  */
 import type { GrantId, Instant, ProbeResult } from '@halligan/core'
+import { accountIn, type FakeAccount, fakeAccounts } from './fake-account.ts'
 import {
   type Applied,
   type Connector,
@@ -13,6 +14,7 @@ import {
   type Opening,
   TargetTaken,
 } from './port.ts'
+import type { ConnectorPorts } from './registry.ts'
 
 export type FakeLogin = {
   readonly name: string
@@ -26,13 +28,15 @@ export type FakeLogin = {
 }
 
 export type Effect = Readonly<{
-  kind: 'apply' | 'reseal' | 'end' | 'cleanup'
-  grant: GrantId
+  kind: 'apply' | 'reseal' | 'end' | 'cleanup' | 'rotate'
+  /** Or the account, of a rotation. */
+  grant: GrantId | string
   at: Instant
 }>
 
 export type FakeTarget = {
   logins: FakeLogin[]
+  readonly accounts: Map<string, FakeAccount>
   /** `role:person`, there before any grant. Never touched (EN-17). */
   readonly standing: Set<string>
   /** Other objects, by name: what a persistence diff sees. */
@@ -49,12 +53,18 @@ export type FakeTarget = {
   keepsSessions: boolean
   /** `cleanup` cannot drop what the grant made (EN-04). */
   refusesCleanup: boolean
+  /** `rotate` leaves the old secret in force (EN-20). */
+  refusesRotation: boolean
+  /** What was done in the sessions of each grant, or how reading it fails. */
+  readonly evidence: Map<GrantId, string>
+  evidenceFails: boolean
   /** Counts what was made, so that no two logins or passwords are alike. */
   serial: number
 }
 
 export const createFakeTarget = (now: () => Instant): FakeTarget => ({
   logins: [],
+  accounts: new Map(),
   standing: new Set(),
   objects: new Set(),
   effects: [],
@@ -64,23 +74,42 @@ export const createFakeTarget = (now: () => Instant): FakeTarget => ({
   liesAboutEnding: false,
   keepsSessions: false,
   refusesCleanup: false,
+  refusesRotation: false,
+  evidence: new Map(),
+  evidenceFails: false,
   serial: 0,
 })
 
 /** The ground truth: who can reach the target through `grant` now. */
 export const hasAccess = (target: FakeTarget, grant: GrantId): boolean =>
-  target.logins.some((login) => login.grant === grant && confers(target, login))
+  target.logins.some((login) => login.grant === grant && confers(target, login)) ||
+  [...target.accounts.values()].some(
+    (account) => account.knownTo.has(grant) && confers(target, account),
+  )
 
-const confers = (target: FakeTarget, login: FakeLogin): boolean =>
-  login.sessions.size > 0 || (login.canLogin && target.now() < login.validUntil)
+const confers = (
+  target: FakeTarget,
+  login: Readonly<{ canLogin: boolean; validUntil: number; sessions: ReadonlySet<symbol> }>,
+): boolean => login.sessions.size > 0 || (login.canLogin && target.now() < login.validUntil)
 
-export function connectFake(target: FakeTarget): Connector {
+/** For targets without shared accounts. */
+const nothingLent: Pick<ConnectorPorts, 'vault' | 'held'> = {
+  held: () => [],
+  vault: {
+    secrets: async () => ({ current: null, proposed: null }),
+    propose: async () => {},
+    confirm: async () => {},
+  },
+}
+
+export function connectFake(
+  target: FakeTarget,
+  name = 'payments-pg',
+  ports: Pick<ConnectorPorts, 'vault' | 'held'> = nothingLent,
+): Connector {
   const me = Symbol('enforcer')
   const reach = () => {
     if (target.down) throw new Error('connection refused')
-  }
-  const did = (kind: Effect['kind'], grant: GrantId) => {
-    target.effects.push({ kind, grant, at: target.now() })
   }
   const hold = () => {
     reach()
@@ -88,8 +117,8 @@ export function connectFake(target: FakeTarget): Connector {
       throw new TargetTaken('another enforcer holds this target')
     target.holder = me
   }
-  const loginOf = (grant: GrantId) => target.logins.find((login) => login.grant === grant)
-
+  const shared = fakeAccounts(target, name, ports)
+  const at: At = { target, shared, reach, hold }
   return {
     async open() {
       hold()
@@ -97,71 +126,133 @@ export function connectFake(target: FakeTarget): Connector {
     async close() {
       if (target.holder === me) target.holder = null
     },
-    async snapshot() {
+    ...looking(at),
+    ...opening(at),
+    ...ending(at),
+    refuses: shared.refuses,
+    sharedAccount: accountIn,
+    accounts: () => [...target.accounts.keys()],
+    async rotate(account) {
       reach()
-      const logins = target.logins.map((login) => `login of ${login.grant}`)
-      return JSON.stringify([...logins, ...target.objects].sort())
-    },
-    difference(before, after, grant) {
-      const known = new Set(JSON.parse(before) as string[])
-      const own = `login of ${grant}`
-      return (JSON.parse(after) as string[])
-        .filter((object) => !known.has(object) && object !== own)
-        .map((object): Difference => ({ what: 'appeared', object }))
-    },
-    async apply(opening) {
-      hold()
-      return applyTo(target, opening, loginOf(opening.grant), did)
-    },
-    async reseal(grant) {
-      reach()
-      const login = loginOf(grant)
-      if (!login?.canLogin) throw new Error('no such login')
-      did('reseal', grant)
-      login.password = `secret-${++target.serial}`
-      return credentialOf(login)
-    },
-    async probePresent(grant) {
-      reach()
-      const login = loginOf(grant)
-      return login?.canLogin === true && login.memberships.length > 0
-    },
-    async end(grant) {
-      reach()
-      did('end', grant)
-      endLogin(target, loginOf(grant))
-    },
-    async probeAbsent(grant) {
-      reach()
-      return probes(target, loginOf(grant))
-    },
-    async cleanup(grant) {
-      reach()
-      if (target.refusesCleanup) throw new Error('the login owns objects')
-      did('cleanup', grant)
-      target.logins = target.logins.filter((login) => login.grant !== grant)
-    },
-    async standing() {
-      reach()
-      return target.logins
-        .filter((login) => login.canLogin || login.sessions.size > 0)
-        .map(({ grant }) => grant)
+      did(target, 'rotate', account)
+      return shared.rotate(account)
     },
   }
 }
 
-function applyTo(
-  target: FakeTarget,
-  opening: Opening,
-  existing: FakeLogin | undefined,
-  did: (kind: 'apply', grant: GrantId) => void,
-): Applied {
+type At = Readonly<{
+  target: FakeTarget
+  shared: ReturnType<typeof fakeAccounts>
+  reach(): void
+  hold(): void
+}>
+
+const did = (target: FakeTarget, kind: Effect['kind'], grant: GrantId | string) => {
+  target.effects.push({ kind, grant, at: target.now() })
+}
+
+const loginOf = (target: FakeTarget, grant: GrantId) =>
+  target.logins.find((login) => login.grant === grant)
+
+type Looking = 'snapshot' | 'difference' | 'standing' | 'strangers' | 'evidence'
+
+const looking = ({ target, shared, reach }: At): Pick<Connector, Looking> => ({
+  async snapshot() {
+    reach()
+    const logins = target.logins.map((login) => `login of ${login.grant}`)
+    return JSON.stringify([...logins, ...target.objects].sort())
+  },
+  difference(before, after, grant) {
+    const known = new Set(JSON.parse(before) as string[])
+    const own = `login of ${grant}`
+    return (JSON.parse(after) as string[])
+      .filter((object) => !known.has(object) && object !== own)
+      .map((object): Difference => ({ what: 'appeared', object }))
+  },
+  async standing() {
+    reach()
+    const logins = target.logins
+      .filter((login) => login.canLogin || login.sessions.size > 0)
+      .map(({ grant }) => grant)
+    const out = [...target.accounts.values()]
+      .filter(({ canLogin }) => canLogin)
+      .flatMap(({ knownTo }) => [...knownTo])
+    return [...logins, ...out]
+  },
+  async strangers() {
+    reach()
+    return shared.usedWithoutGrant()
+  },
+  async evidence(grant) {
+    reach()
+    if (target.evidenceFails) throw new Error('the log is away')
+    const text = target.evidence.get(grant)
+    return text === undefined ? null : { what: 'statements', text, complete: true }
+  },
+})
+
+const opening = (at: At): Pick<Connector, 'apply' | 'reseal' | 'probePresent'> => ({
+  async apply(order) {
+    const { target, shared, hold } = at
+    hold()
+    if (accountIn(order.privileges) === null) return applyTo(target, order)
+    did(target, 'apply', order.grant)
+    return shared.checkOut(order)
+  },
+  async reseal(grant) {
+    const { target, reach } = at
+    reach()
+    const login = loginOf(target, grant)
+    if (!login?.canLogin) throw new Error('no such login')
+    did(target, 'reseal', grant)
+    login.password = `secret-${++target.serial}`
+    return credentialOf(login)
+  },
+  async probePresent(grant) {
+    const { target, shared, reach } = at
+    reach()
+    const account = shared.of(grant)
+    if (account !== null) return account.canLogin && account.knownTo.has(grant)
+    const login = loginOf(target, grant)
+    return login?.canLogin === true && login.memberships.length > 0
+  },
+})
+
+const ending = ({
+  target,
+  shared,
+  reach,
+}: At): Pick<Connector, 'end' | 'probeAbsent' | 'cleanup'> => ({
+  async end(grant) {
+    reach()
+    did(target, 'end', grant)
+    const account = shared.of(grant)
+    if (account === null) endLogin(target, loginOf(target, grant))
+    else shared.end(grant, account)
+  },
+  async probeAbsent(grant) {
+    reach()
+    const account = shared.of(grant)
+    return account === null
+      ? probes(target, loginOf(target, grant))
+      : shared.probes(grant, account)
+  },
+  async cleanup(grant) {
+    reach()
+    if (target.refusesCleanup) throw new Error('the login owns objects')
+    did(target, 'cleanup', grant)
+    target.logins = target.logins.filter((login) => login.grant !== grant)
+  },
+})
+
+function applyTo(target: FakeTarget, opening: Opening): Applied {
   const { grant, privileges, applyBefore, deadline } = opening
+  const existing = loginOf(target, grant)
   if (target.now() >= applyBefore) {
     endLogin(target, existing)
     return { kind: 'too_late', targetNow: target.now() }
   }
-  did('apply', grant)
+  did(target, 'apply', grant)
   const serial = ++target.serial
   const login = existing ?? blankLogin(grant, serial)
   login.memberships = privileges

@@ -85,7 +85,8 @@ export interface Connector {
   excess?(target: string): Promise<readonly Excess[]>
   /**
    * Why this opening can never be applied here as it stands, as a stable code for the receipt, such as `unknown_privilege`,
-   * `no_account` or `account_in_use`; null when it can. Asks the target nothing.
+   * `no_account` or `account_in_use`; null when it can. Asks the target nothing. The enforcer itself lets an opening wait while
+   * the account is on its way back from somebody, and asks this when it is not.
    */
   refuses?(opening: Opening): string | null
   /** The shared account that these privileges check out, or null: its secret is exposed by `apply` and must be rotated. */
@@ -101,6 +102,11 @@ export interface Connector {
   evidence?(grant: GrantId, target: string): Promise<SessionEvidence | null>
   /** Access that only this connector's rights can have made and that is no grant's: always drift (EN-26). */
   strangers?(target: string): Promise<readonly Difference[]>
+}
+
+/** The target refused the connector's own credential: it was rotated or has expired (C-07). */
+export class CredentialRefused extends Error {
+  override readonly name = 'CredentialRefused'
 }
 
 export class TargetTaken extends Error {

@@ -3,8 +3,9 @@ import { describe, expect, test } from 'vitest'
 import { grantee } from '../../test/postgres-grantee.ts'
 import { installations } from '../../test/postgres-lab.ts'
 import { freshGrant } from './connector.contract.ts'
+import { CredentialRefused } from './port.ts'
 import { roleOf } from './postgres-role.ts'
-import { CredentialRefused, TargetUnreachable } from './postgres-session.ts'
+import { TargetUnreachable } from './postgres-session.ts'
 
 /** What stands at the target beside what grants say, and the connector's own standing there. */
 describe.each(installations)('what is found at $name', ({ binaries }) => {

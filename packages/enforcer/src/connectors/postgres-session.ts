@@ -1,4 +1,5 @@
 import pg from 'pg'
+import { CredentialRefused } from './port.ts'
 import { clientConfig, type PostgresSettings } from './postgres-settings.ts'
 import { placeOf } from './secret-reference.ts'
 
@@ -6,11 +7,6 @@ export type Session = Readonly<{ db: pg.Client; serverVersion: number }>
 
 /** Opens a session on a database, the one of the URL by default. Each call is a new connection. */
 export type Connect = (database?: string) => Promise<Session>
-
-/** The target refused the connector's own credential: it was rotated or has expired (C-07). */
-export class CredentialRefused extends Error {
-  override readonly name = 'CredentialRefused'
-}
 
 /** Nobody answered, or not in time. Everything is to be tried again. */
 export class TargetUnreachable extends Error {

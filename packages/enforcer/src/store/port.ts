@@ -15,7 +15,8 @@ export type Outgoing = Readonly<{ seq: number; digest: Digest; delivery: Deliver
 
 /**
  * The enforcer's own memory. Synchronous, and durable when a call returns: what is written is on disk before any effect
- * that rests on it. A `Books` belongs to one process; a second that opens the same one is refused with `StateTaken`.
+ * that rests on it. What the disk does not take throws `BooksUnwritable`, and then nothing of the transaction stands; what is
+ * unfinished, and the highest wall clock, are answered from memory whatever becomes of the disk. A `Books` belongs to one process; a second that opens the same one is refused with `StateTaken`.
  */
 export interface Books {
   /** All of `work` or nothing of it. Nested calls join the outer one. */
@@ -30,6 +31,13 @@ export interface Books {
   /** Every hold that still has something to do: all but refused, and absent and cleaned. */
   unfinished(): readonly Hold[]
   keepHold(hold: Hold): void
+  /**
+   * An ending that the disk did not take. `hold` and `unfinished` answer it from memory, so that it goes on (INV-18), until
+   * `written` says that it is on disk now. Gone with the process.
+   */
+  holdUnwritten(hold: Hold): void
+  isUnwritten(grant: GrantId, target: string): boolean
+  written(grant: GrantId, target: string): void
   /** The highest order index let through for this account or role, or null. */
   fence(overlapKey: string): number | null
   /** Never lowers. */
@@ -57,7 +65,7 @@ export interface Books {
   close(): void
 }
 
-/** A connector's own secrets per grant, encrypted at rest, dropped at absence (e.g. a probe password). */
+/** A connector's own notes per grant, encrypted at rest (e.g. a probe password). Dropped once the grant is cleaned up. */
 export interface SecretShelf {
   put(grant: GrantId, target: string, secret: string): void
   get(grant: GrantId, target: string): string | null
@@ -80,4 +88,9 @@ export type VaultSecrets = Readonly<{ current: string | null; proposed: string |
 
 export class StateTaken extends Error {
   override readonly name = 'StateTaken'
+}
+
+/** A full, read-only or failing disk. To be tried again: it may work by then (S-01). */
+export class BooksUnwritable extends Error {
+  override readonly name = 'BooksUnwritable'
 }

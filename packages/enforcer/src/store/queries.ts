@@ -8,10 +8,14 @@ export type Queries = Readonly<{
   all(sql: string, ...values: SQLInputValue[]): readonly Row[]
 }>
 
-/** Each text is prepared once. */
-export function queriesOn(db: DatabaseSync): Queries {
-  const prepared = new Map<string, StatementSync>()
+/** Each text is prepared once for each database that `current` answers. */
+export function queriesOn(current: () => DatabaseSync): Queries {
+  let prepared = new Map<string, StatementSync>()
+  let preparedOn: DatabaseSync | null = null
   const statement = (sql: string): StatementSync => {
+    const db = current()
+    if (db !== preparedOn) prepared = new Map()
+    preparedOn = db
     const known = prepared.get(sql) ?? db.prepare(sql)
     prepared.set(sql, known)
     return known

@@ -38,7 +38,7 @@ const life: readonly HoldEvent[] = [
   { kind: 'applied', revealId: 'r' },
   { kind: 'ending', cause: 'deadline', at, about: null },
   { kind: 'end_asked' },
-  { kind: 'absent', at },
+  { kind: 'absent', at, probes: [] },
   { kind: 'compared', after: '["what stood after"]' },
   { kind: 'cleaned' },
 ]

@@ -2,7 +2,13 @@ import { DatabaseSync } from 'node:sqlite'
 import type { Digest, GrantId, Instant } from '@halligan/core'
 import type { Delivery } from '../ports.ts'
 import { holdsIn } from './holds.ts'
-import { type Books, type Outgoing, StateTaken, type TrustSeen } from './port.ts'
+import {
+  type Books,
+  BooksUnwritable,
+  type Outgoing,
+  StateTaken,
+  type TrustSeen,
+} from './port.ts'
 import { queriesOn, type Row } from './queries.ts'
 import { type SecretKey, sealedShelf } from './secret-shelf.ts'
 import { writingTogether } from './together.ts'
@@ -30,8 +36,8 @@ const schema = `
 
 /** The adapter on one SQLite file: WAL, `synchronous=FULL`, and an exclusive lock that dies with the process. */
 export function openBooks(path: string, secretKey: SecretKey): Books {
-  const db = openExclusively(path)
-  const { run, one, all } = queriesOn(db)
+  const file = keptOpen(path)
+  const { run, one, all } = queriesOn(file.db)
   const fact = <T>(name: string, otherwise: T): T => {
     const row = one('SELECT value FROM facts WHERE name = ?', name)
     return row === undefined ? otherwise : (JSON.parse(String(row.value)) as T)
@@ -41,7 +47,8 @@ export function openBooks(path: string, secretKey: SecretKey): Books {
   }
 
   const holds = holdsIn({ run, one, all })
-  const whole = <T>(work: () => T): T => atomically(db, work, holds.reread)
+  const whole = <T>(work: () => T): T => atomically(file, work, holds)
+  let highestWall = fact<Instant>('highest_wall', 0 as Instant)
 
   return {
     atomically: whole,
@@ -49,6 +56,9 @@ export function openBooks(path: string, secretKey: SecretKey): Books {
     hold: holds.hold,
     unfinished: holds.unfinished,
     keepHold: (hold) => whole(() => holds.keepHold(hold)),
+    holdUnwritten: holds.holdUnwritten,
+    isUnwritten: holds.isUnwritten,
+    written: holds.written,
     fence(overlapKey) {
       const row = one('SELECT idx FROM fences WHERE overlap_key = ?', overlapKey)
       return row === undefined ? null : Number(row.idx)
@@ -56,14 +66,17 @@ export function openBooks(path: string, secretKey: SecretKey): Books {
     raiseFence(overlapKey, index) {
       const sql = `INSERT INTO fences VALUES (?, ?) ON CONFLICT DO UPDATE
         SET idx = max(idx, excluded.idx)`
-      run(sql, overlapKey, index)
+      whole(() => run(sql, overlapKey, index))
     },
-    highestWall: () => fact<Instant>('highest_wall', 0 as Instant),
-    keepHighestWall: (wall) => keepFact('highest_wall', wall),
+    highestWall: () => highestWall,
+    keepHighestWall(wall) {
+      highestWall = wall
+      whole(() => keepFact('highest_wall', wall))
+    },
     trust: () => fact<TrustSeen>('trust', { rosters: [], checkpoint: null }),
-    keepTrust: (trust) => keepFact('trust', trust),
+    keepTrust: (trust) => whole(() => keepFact('trust', trust)),
     generation: () => fact('generation', 0),
-    keepGeneration: (generation) => keepFact('generation', generation),
+    keepGeneration: (generation) => whole(() => keepFact('generation', generation)),
     lastReceipt: () => fact<{ seq: number; digest: Digest } | null>('last_receipt', null),
     appendReceipt({ seq, digest, delivery }) {
       whole(() => {
@@ -74,18 +87,19 @@ export function openBooks(path: string, secretKey: SecretKey): Books {
     outgoing: (limit) =>
       all('SELECT * FROM receipts ORDER BY seq LIMIT ?', limit).map(readOutgoing),
     forgetReceipt(seq) {
-      run('DELETE FROM receipts WHERE seq = ?', seq)
+      whole(() => run('DELETE FROM receipts WHERE seq = ?', seq))
     },
     wasRefused: (order) =>
       one('SELECT 1 FROM refused WHERE order_digest = ?', order) !== undefined,
     noteRefused(order) {
-      run('INSERT OR IGNORE INTO refused VALUES (?)', order)
+      whole(() => run('INSERT OR IGNORE INTO refused VALUES (?)', order))
     },
     drifts: (target) => fact<readonly string[]>(`drifts/${target}`, []),
-    keepDrifts: (target, drifts) => keepFact(`drifts/${target}`, drifts),
+    keepDrifts: (target, drifts) => whole(() => keepFact(`drifts/${target}`, drifts)),
     shelf: sealedShelf(secretKey, {
       put: (grant, target, sealed) => {
-        run('INSERT OR REPLACE INTO secrets VALUES (?, ?, ?)', grant, target, sealed)
+        const sql = 'INSERT OR REPLACE INTO secrets VALUES (?, ?, ?)'
+        whole(() => run(sql, grant, target, sealed))
       },
       get: (grant, target) => {
         const sql = 'SELECT sealed FROM secrets WHERE grant_id = ? AND target = ?'
@@ -93,10 +107,41 @@ export function openBooks(path: string, secretKey: SecretKey): Books {
         return sealed instanceof Uint8Array ? sealed : null
       },
       drop: (grant, target) => {
-        run('DELETE FROM secrets WHERE grant_id = ? AND target = ?', grant, target)
+        const sql = 'DELETE FROM secrets WHERE grant_id = ? AND target = ?'
+        whole(() => run(sql, grant, target))
       },
     }),
-    close: () => db.close(),
+    close: file.close,
+  }
+}
+
+type KeptOpen = Readonly<{
+  /** Throws `BooksUnwritable` while the disk does not let it be opened. */
+  db(): DatabaseSync
+  /** What is on disk after an error of the device is not known until it is read anew. */
+  reopen(): void
+  close(): void
+}>
+
+function keptOpen(path: string): KeptOpen {
+  let current: DatabaseSync | null = openExclusively(path)
+  const reopen = () => {
+    current?.close()
+    current = null
+    try {
+      current = openExclusively(path)
+    } catch (cause) {
+      throw new BooksUnwritable(`${path} cannot be opened again`, { cause })
+    }
+  }
+  return {
+    reopen,
+    db() {
+      if (current === null) reopen()
+      if (current === null) throw new BooksUnwritable(`${path} is closed`)
+      return current
+    },
+    close: () => current?.close(),
   }
 }
 
@@ -118,18 +163,39 @@ function openExclusively(path: string): DatabaseSync {
   }
 }
 
-function atomically<T>(db: DatabaseSync, work: () => T, onRollback: () => void): T {
+type InMemory = Readonly<{ undo(): void; settled(): void; reread(): void }>
+
+function atomically<T>(file: KeptOpen, work: () => T, memory: InMemory): T {
+  const db = file.db()
   if (db.isTransaction) return work()
-  db.exec('BEGIN IMMEDIATE')
   try {
+    db.exec('BEGIN IMMEDIATE')
     const value = work()
     db.exec('COMMIT')
+    memory.settled()
     return value
   } catch (error) {
-    onRollback()
+    memory.undo()
     if (db.isTransaction) db.exec('ROLLBACK')
-    throw error
+    const why = whyUnwritable(error)
+    if (why === null) throw error
+    if (why === 'device') {
+      file.reopen()
+      memory.reread()
+    }
+    throw new BooksUnwritable('the disk takes nothing', { cause: error })
   }
+}
+
+/** Primary result codes of SQLite. */
+const deviceError = 10
+const unwritable: ReadonlySet<number> = new Set([8, 13, 14])
+
+function whyUnwritable(error: unknown): 'full' | 'device' | null {
+  if (!(error instanceof Error) || !('errcode' in error)) return null
+  const primary = Number(error.errcode) & 0xff
+  if (primary === deviceError) return 'device'
+  return unwritable.has(primary) ? 'full' : null
 }
 
 const readOutgoing = (row: Row): Outgoing => ({

@@ -1,0 +1,82 @@
+/**
+ * The first step of every ending: it is written down, with its receipt, before the target is asked. A disk that does not take
+ * it stops no ending (INV-18, S-01): then it is begun in memory, and written down once the disk takes it.
+ *
+ * @module
+ */
+import type { EndingCause } from '@halligan/core'
+import { subjectOf } from './hold-events.ts'
+import { report, type Subject } from './report.ts'
+import type { Place, Site } from './site.ts'
+import { advance, type HoldIn } from './state.ts'
+import { BooksUnwritable } from './store/port.ts'
+
+export type Ending = Readonly<{
+  place: Place
+  cause: EndingCause
+  /** The order that asks for it, where the grant was never opened here. */
+  about?: Subject['about']
+}>
+
+/** Makes the hold `ending`, for good. False when it was ending or absent already. Not to be called in a transaction. */
+export const beginEnd = (
+  site: Site,
+  place: Place,
+  cause: EndingCause,
+  about: Subject['about'] = null,
+): boolean => beginEnds(site, [{ place, cause, about }]).length === 1
+
+/** All in one write; answers where it was not ending or absent already. */
+export function beginEnds(site: Site, endings: readonly Ending[]): readonly Place[] {
+  if (endings.length === 0) return []
+  const begun = (begin: (hold: HoldEnding) => void) =>
+    endings.filter((ending) => {
+      const hold = endedBy(site, ending)
+      if (hold !== null) begin(hold)
+      return hold !== null
+    })
+  try {
+    const written = site.books.atomically(() => begun((hold) => write(site, hold)))
+    return written.map(({ place }) => place)
+  } catch (error) {
+    if (!(error instanceof BooksUnwritable)) throw error
+    tellUnwritten(site, error)
+    // `asked`: what a later look finds absent was made so by this ending.
+    const unwritten = begun((hold) => site.books.holdUnwritten({ ...hold, asked: true }))
+    return unwritten.map(({ place }) => place)
+  }
+}
+
+type HoldEnding = HoldIn<'ending'>
+
+function endedBy(
+  { books, clock }: Site,
+  { place, cause, about = null }: Ending,
+): HoldEnding | null {
+  const at = clock.read().wall
+  const hold = books.hold(place.grant, place.target)
+  const next = advance(hold, { kind: 'ending', cause, at, about })
+  return next.ok && next.value.phase === 'ending' ? next.value : null
+}
+
+function write(site: Site, hold: HoldEnding): void {
+  site.books.keepHold(hold)
+  report(site, subjectOf(hold), { kind: 'ending', cause: hold.cause })
+}
+
+/** False while the disk still does not take an ending that was begun in memory. */
+export function isWritten(site: Site, hold: HoldEnding): boolean {
+  const { books } = site
+  if (!books.isUnwritten(hold.grant, hold.target)) return true
+  try {
+    books.atomically(() => write(site, hold))
+    books.written(hold.grant, hold.target)
+    return true
+  } catch (error) {
+    if (error instanceof BooksUnwritable) return false
+    throw error
+  }
+}
+
+const tellUnwritten = (site: Site, error: BooksUnwritable) =>
+  site.log({ level: 'alarm', what: 'books_unwritable', why: error.message })

@@ -1,0 +1,131 @@
+/**
+ * Shared accounts of the fake target: there before any grant and after it, checked out by giving away a new secret.
+ *
+ * @module
+ */
+import type { GrantId, Instant, ProbeResult } from '@halligan/core'
+import type { Applied, Held, Opening } from './port.ts'
+import type { ConnectorPorts } from './registry.ts'
+
+export type FakeAccount = {
+  readonly name: string
+  secret: string
+  canLogin: boolean
+  /** Infinite at rest. */
+  validUntil: number
+  /** Grants whose requester was given the secret that works now. */
+  readonly knownTo: Set<GrantId>
+  readonly sessions: Set<symbol>
+}
+
+export const restingAccount = (name: string): FakeAccount => ({
+  name,
+  secret: 'never rotated',
+  canLogin: true,
+  validUntil: Number.POSITIVE_INFINITY,
+  knownTo: new Set(),
+  sessions: new Set(),
+})
+
+export const accountIn = (privileges: readonly string[]): string | null =>
+  privileges.find((name) => name.startsWith('account:'))?.slice('account:'.length) ?? null
+
+/** The part of the target that this needs. */
+type AccountTarget = {
+  readonly accounts: Map<string, FakeAccount>
+  now(): Instant
+  liesAboutEnding: boolean
+  refusesRotation: boolean
+  serial: number
+}
+
+export function fakeAccounts(
+  target: AccountTarget,
+  name: string,
+  { vault, held }: Pick<ConnectorPorts, 'vault' | 'held'>,
+) {
+  const accountOf = (account: string): FakeAccount => {
+    const found = target.accounts.get(account)
+    if (found === undefined) throw new Error(`no account ${account}`)
+    return found
+  }
+  const of = (grant: GrantId): FakeAccount | null => {
+    const order = held(name).find((one) => one.grant === grant)
+    const account = order === undefined ? null : accountIn(order.privileges)
+    return account === null ? null : accountOf(account)
+  }
+  const others = (grant: GrantId, account: string): readonly Held[] =>
+    held(name).filter(
+      (one) =>
+        one.grant !== grant &&
+        one.phase === 'standing' &&
+        accountIn(one.privileges) === account,
+    )
+  /** In the vault before it is at the target. */
+  const give = async (account: FakeAccount): Promise<string> => {
+    const secret = `secret-${++target.serial}`
+    await vault.propose(name, account.name, secret)
+    account.secret = secret
+    account.knownTo.clear()
+    await vault.confirm(name, account.name)
+    return secret
+  }
+  return {
+    of,
+    refuses({ grant, requester, privileges }: Opening): string | null {
+      const account = accountIn(privileges)
+      if (account === null) return null
+      if (!target.accounts.has(account)) return 'no_account'
+      const taken = others(grant, account).some((one) => one.requester !== requester)
+      return taken ? 'account_in_use' : null
+    },
+    async checkOut(opening: Opening): Promise<Applied> {
+      const account = accountOf(accountIn(opening.privileges) ?? '')
+      if (target.now() >= opening.applyBefore) {
+        account.canLogin = false
+        account.sessions.clear()
+        return { kind: 'too_late', targetNow: target.now() }
+      }
+      const password = await give(account)
+      account.knownTo.add(opening.grant)
+      account.canLogin = true
+      account.validUntil = opening.deadline
+      return { kind: 'applied', credential: { user: account.name, password } }
+    },
+    end(grant: GrantId, account: FakeAccount): void {
+      if (target.liesAboutEnding || others(grant, account.name).length > 0) return
+      account.canLogin = false
+      account.sessions.clear()
+    },
+    probes(grant: GrantId, account: FakeAccount): readonly ProbeResult[] {
+      const at = target.now()
+      if (others(grant, account.name).length > 0)
+        return [{ probe: 'held_by_this_grant', absent: true, at }]
+      return [
+        { probe: 'login', absent: !account.canLogin, at },
+        { probe: 'sessions', absent: account.sessions.size === 0, at },
+      ]
+    },
+    async rotate(name_: string): Promise<readonly ProbeResult[]> {
+      const account = accountOf(name_)
+      const at = target.now()
+      if (target.refusesRotation) return [{ probe: 'old_secret', absent: false, at }]
+      await give(account)
+      account.canLogin = true
+      account.validUntil = Number.POSITIVE_INFINITY
+      return [
+        { probe: 'old_secret', absent: true, at },
+        { probe: 'new_secret_refused', absent: true, at },
+      ]
+    },
+    /** Sessions of an account that nobody has checked out. */
+    usedWithoutGrant: () =>
+      [...target.accounts.values()]
+        .filter(
+          (account) =>
+            account.sessions.size > 0 &&
+            !held(name).some(({ privileges }) => accountIn(privileges) === account.name),
+        )
+        .map((account) => ({ what: 'sealed_account_used', object: account.name })),
+  }
+}
