@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type pg from 'pg'
+import { isLoopback } from './loopback.ts'
 import type { ConnectorSettings } from './registry.ts'
 import {
   isSecretReference,
@@ -80,9 +81,6 @@ export function readUrl(reference: SecretReference): URL {
     throw new Error(`${placeOf(reference)} holds no postgres:// URL`)
   return url
 }
-
-export const isLoopback = (host: string): boolean =>
-  host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
 
 const millisToConnect = 5_000
 const millisToAnswer = 15_000

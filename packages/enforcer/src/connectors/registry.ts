@@ -1,6 +1,7 @@
 import type { SecretShelf, Vault } from '../store/port.ts'
 import type { Connector, Held } from './port.ts'
 import { makePostgresConnector } from './postgres.ts'
+import { makeWebhookConnector } from './webhook.ts'
 
 /** One target's settings as they stand in config.json: references to secrets, never secrets. */
 export type ConnectorSettings = Readonly<{ kind: string } & Record<string, unknown>>
@@ -25,4 +26,5 @@ export type MakeConnector = (
 /** Every kind of target there is. A new one is one file and one line here. */
 export const connectors: Readonly<Record<string, MakeConnector>> = {
   postgres: makePostgresConnector,
+  webhook: makeWebhookConnector,
 }

@@ -1,0 +1,240 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { createServer, type RequestListener, type Server } from 'node:http'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { GrantId, Instant, PrincipalId } from '@halligan/core'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { memoryPorts } from '../../test/connector-ports.ts'
+import { openWebhookLab, type WebhookLab } from '../../test/webhook-lab.ts'
+import { describeConnector, freshGrant } from './connector.contract.ts'
+import type { Connector, Opening } from './port.ts'
+import { webhookConnector } from './webhook.ts'
+import { webhookSettings } from './webhook-call.ts'
+
+let lab: WebhookLab
+beforeAll(async () => {
+  lab = await openWebhookLab()
+})
+afterAll(() => lab.remove())
+
+describeConnector('the example receiver of webhooks', () => ({
+  target: lab.target,
+  privileges: ['page:read', 'page:write'],
+  connector: (lent) => lab.connector({ ...memoryPorts(), ...lent }),
+  now: async () => Date.now() as Instant,
+  enter: async (credential) => {
+    if (!(await lab.letsIn(credential))) throw new Error('the page does not let it in')
+    return { hasAccess: () => lab.letsIn(credential), leave: async () => {} }
+  },
+  standingRightWorks: () => lab.letsIn({ USER: 'ops', PASSWORD: 'ops' }),
+  goDown: () => lab.receiver.kill(),
+  comeBack: () => lab.receiver.restart(),
+  removeByHand: async (grant) => {
+    const users = JSON.parse(await readFile(lab.receiver.usersFile, 'utf8'))
+    delete users[grant.replace('g-', 'halligan_g_')]
+    await writeFile(lab.receiver.usersFile, JSON.stringify(users))
+  },
+  // Nobody renews the lease any more, and it lapses.
+  crash: async (connector) => {
+    await connector.close()
+    await pause(1_100)
+  },
+}))
+
+const openingOf = (grant: GrantId): Opening => ({
+  ...{ grant, target: lab.target, requester: 'ada' as PrincipalId, overlapKey: grant },
+  ...{ privileges: ['page:read'], applyBefore: (Date.now() + 60_000) as Instant },
+  deadline: (Date.now() + 900_000) as Instant,
+})
+
+test('Q-02 INV-11 a revocation that overtakes its apply keeps the door shut', async () => {
+  const connector = lab.connector()
+  await connector.open()
+  const grant = freshGrant()
+  await connector.end(grant, lab.target)
+  await expect(connector.apply(openingOf(grant))).rejects.toThrow(/ended/)
+  expect(
+    (await connector.probeAbsent(grant, lab.target)).every(({ absent }) => absent),
+  ).toBe(true)
+  await connector.close()
+})
+
+test('Q-01 ten times the same apply and the same revoke make and unmake one login', async () => {
+  const connector = lab.connector()
+  await connector.open()
+  const grant = freshGrant()
+  const ten = Array.from({ length: 10 })
+  await Promise.all(ten.map(() => connector.apply(openingOf(grant))))
+  expect(await connector.standing(lab.target)).toEqual([grant])
+  await Promise.all(ten.map(() => connector.end(grant, lab.target)))
+  expect(await connector.standing(lab.target)).toEqual([])
+  await connector.close()
+})
+
+test('a call that is not signed with the secret is refused, and so is one that is replayed', async () => {
+  const wrong = lab.connector(memoryPorts(), { secret: { env: 'HALLIGAN_TEST_WHSEC' } })
+  process.env.HALLIGAN_TEST_WHSEC = `whsec_${Buffer.alloc(32, 7).toString('base64')}`
+  await expect(wrong.open()).rejects.toThrow(/401/)
+  delete process.env.HALLIGAN_TEST_WHSEC
+  await expect(wrong.open()).rejects.toThrow(/HALLIGAN_TEST_WHSEC holds no secret/)
+})
+
+test('EN-20 a shared account is checked out, ended, and rotated to a secret that nobody was given', async () => {
+  const grant = freshGrant()
+  const privileges = ['account:ops']
+  const held = {
+    grant,
+    requester: 'ada' as PrincipalId,
+    privileges,
+    phase: 'standing',
+  } as const
+  const ports = memoryPorts(() => [held])
+  const connector = lab.connector(ports, { accounts: ['ops'] })
+  await connector.open()
+  const applied = await connector.apply({ ...openingOf(grant), privileges })
+  if (applied.kind !== 'applied') throw new Error(applied.kind)
+  expect(await lab.letsIn(applied.credential)).toBe(true)
+  await connector.end(grant, lab.target)
+  expect(
+    (await connector.probeAbsent(grant, lab.target)).every(({ absent }) => absent),
+  ).toBe(true)
+  const probes = (await connector.rotate?.('ops')) ?? []
+  expect(probes.map(({ probe, absent }) => [probe, absent])).toEqual([
+    ['old_secret', true],
+    ['new_secret_refused', true],
+  ])
+  const { current } = await ports.vault.secrets(lab.target, 'ops')
+  expect(await lab.letsIn(applied.credential)).toBe(false)
+  expect(await lab.letsIn({ USER: 'ops', PASSWORD: current ?? '' })).toBe(true)
+  await connector.close()
+})
+
+/** A receiver that answers whatever a test wants. */
+describe('a receiver that does not tell the truth', () => {
+  let server: Server | null = null
+  afterEach(() => {
+    server?.closeAllConnections()
+    server?.close()
+  })
+  const at = async (listener: RequestListener): Promise<Connector> => {
+    const listening = createServer(listener)
+    server = listening
+    await new Promise<void>((resolve) => listening.listen(0, '127.0.0.1', resolve))
+    const address = listening.address()
+    const port = typeof address === 'object' ? address?.port : 0
+    return webhookConnector(
+      { ...lab.settings, url: `http://127.0.0.1:${port}/` },
+      memoryPorts(),
+    )
+  }
+  const saying = (status: number, body: string, headers: Record<string, string> = {}) =>
+    at((_, response) => {
+      response
+        .writeHead(status, { 'content-type': 'application/json', ...headers })
+        .end(body)
+    })
+  const absent = `{"present":false,"probes":[{"probe":"user","absent":true}],"now":1}`
+  const grant = freshGrant()
+
+  test('EN-10 a probe that contradicts itself shows no absence', async () => {
+    const liar = await saying(200, absent.replace('"present":false', '"present":true'))
+    const probes = await liar.probeAbsent(grant, lab.target)
+    expect(probes.some((probe) => probe.absent)).toBe(false)
+  })
+
+  test.each<[string, number, string, Record<string, string>]>([
+    ['an error', 500, absent, {}],
+    ['another success', 202, absent, {}],
+    ['no JSON', 200, 'gone', {}],
+    ['a list', 200, '[]', {}],
+    ['half an answer', 200, '{"present":false}', {}],
+    ['an unknown field', 200, absent.replace('{', '{"really":true,'), {}],
+    [
+      'a probe of another shape',
+      200,
+      absent.replace('"absent":true', '"absent":"yes"'),
+      {},
+    ],
+    ['a web page', 200, absent, { 'content-type': 'text/html' }],
+    ['a redirect to somewhere kind', 302, absent, { location: 'http://127.0.0.1:1/' }],
+    ['more than a mebibyte', 200, `${absent}${' '.repeat(1024 * 1024)}`, {}],
+    ['nothing', 200, '', {}],
+  ])('EN-10 C-04 %s shows no absence', async (_, status, body, headers) => {
+    const liar = await saying(status, body, headers)
+    await expect(liar.probeAbsent(grant, lab.target)).rejects.toThrow()
+  })
+
+  test('P-04 an answer that is lost leaves the outcome unknown, and asking again makes no second login', async () => {
+    const { url } = lab.receiver
+    let lose = true
+    const oneWay = await at(async (request, response) => {
+      let body = ''
+      for await (const chunk of request) body += chunk
+      const headers = new Headers()
+      for (const [name, value] of Object.entries(request.headers))
+        if (typeof value === 'string' && /^(webhook|content-type)/.test(name))
+          headers.set(name, value)
+      const answer = await fetch(url, { method: 'POST', headers, body })
+      const text = await answer.text()
+      if (lose && body.includes('"apply"')) response.destroy()
+      else
+        response.writeHead(answer.status, { 'content-type': 'application/json' }).end(text)
+    })
+    await oneWay.open()
+    const lost = freshGrant()
+    await expect(oneWay.apply(openingOf(lost))).rejects.toThrow(/does not answer/)
+    expect(await oneWay.standing(lab.target)).toEqual([lost])
+    lose = false
+    const again = await oneWay.apply(openingOf(lost))
+    if (again.kind !== 'applied') throw new Error(again.kind)
+    expect(await lab.letsIn(again.credential)).toBe(true)
+    expect(await oneWay.standing(lab.target)).toEqual([lost])
+    await oneWay.end(lost, lab.target)
+    await oneWay.close()
+    expect(await lab.letsIn(again.credential)).toBe(false)
+  })
+})
+
+describe('settings of the webhook connector', () => {
+  const sound = {
+    kind: 'webhook',
+    target: 'page',
+    url: 'https://h.example/hook',
+    secret: { env: 'S' },
+  }
+  test('are read', () => {
+    expect(webhookSettings(sound)).toMatchObject({ url: 'https://h.example/hook' })
+  })
+  test.each([
+    ['EN-25 plain http off loopback', { url: 'http://h.example/hook' }, /https/],
+    [
+      'EN-25 a host that only looks like loopback',
+      { url: 'http://127.0.0.1.example/' },
+      /https/,
+    ],
+    ['a secret in the URL', { url: 'https://u:p@h.example/' }, /plain URL/],
+    ['no URL', { url: 'hook' }, /plain URL/],
+    ['the secret itself', { secret: 'whsec_x' }, /secret is malformed/],
+    ['an unknown setting', { insecure: true }, /unknown field insecure/],
+  ])('%s is refused', (_, more, reason) => {
+    expect(() => webhookSettings({ ...sound, ...more })).toThrow(reason)
+  })
+})
+
+test.each([
+  ['account:ops', 'account_in_use'],
+  ['account:other', 'unknown_privilege'],
+])(
+  '%s that cannot be checked out is refused before anything is asked',
+  (privilege, code) => {
+    const other = {
+      grant: freshGrant(),
+      requester: 'bob' as PrincipalId,
+      phase: 'standing',
+    } as const
+    const ports = memoryPorts(() => [{ ...other, privileges: ['account:ops'] }])
+    const connector = lab.connector(ports, { accounts: ['ops'] })
+    expect(
+      connector.refuses?.({ ...openingOf(freshGrant()), privileges: [privilege] }),
+    ).toBe(code)
+  },
+)

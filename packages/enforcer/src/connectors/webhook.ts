@@ -1,0 +1,180 @@
+/**
+ * Anything else as a target: a receiver of signed webhooks, in any language, that makes and takes away access. The receiver is
+ * trusted no more than another target: what it answers to `revoke` counts for nothing, what it answers to `probe` decides.
+ * docs/connectors/webhook.md is the wire.
+ *
+ * @module
+ */
+import { randomBytes } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Json } from '@halligan/core'
+import { type Connector, type Opening, TargetTaken } from './port.ts'
+import type { ConnectorPorts, MakeConnector } from './registry.ts'
+import { oneAtATime } from './rounds.ts'
+import * as read from './webhook-answer.ts'
+import {
+  type Ask,
+  askWith,
+  ReceiverRefused,
+  type WebhookSettings,
+  webhookSettings,
+} from './webhook-call.ts'
+
+export const makeWebhookConnector: MakeConnector = (settings, ports) =>
+  webhookConnector(webhookSettings(settings), ports)
+
+export function webhookConnector(
+  settings: WebhookSettings,
+  { held, vault }: Pick<ConnectorPorts, 'held' | 'vault'>,
+): Connector {
+  const { accounts = [], target } = settings
+  const ask = askWith(settings)
+  const lease = leaseAt(ask, target)
+  const rotating = oneAtATime()
+  const propose = async (account: string | null): Promise<string> => {
+    const secret = newSecret()
+    if (account !== null) await vault.propose(target, account, secret)
+    return secret
+  }
+
+  return {
+    open: lease.take,
+    close: lease.release,
+    accounts: () => accounts,
+    sharedAccount: accountNamed,
+    refuses: (opening) => whyRefused(opening, accounts, held(target)),
+    snapshot: async () => JSON.stringify(read.objects(await ask('snapshot'))),
+    difference(before, after) {
+      const [old, current] = [before, after].map(
+        (text) => new Set<string>(JSON.parse(text)),
+      )
+      const only = (
+        some: Set<string> | undefined,
+        rest: Set<string> | undefined,
+        what: string,
+      ) =>
+        [...(some ?? [])]
+          .filter((object) => !rest?.has(object))
+          .map((object) => ({ what, object }))
+      return [...only(current, old, 'appeared'), ...only(old, current, 'vanished')]
+    },
+    async apply({ grant, requester, privileges, applyBefore, deadline }) {
+      const account = accountNamed(privileges)
+      const secret = await propose(account)
+      const about = { grant, requester, privileges, applyBefore, deadline, secret }
+      const answer = read.applied(await lease.under('apply', about))
+      if (answer.kind === 'applied' && account !== null)
+        await vault.confirm(target, account)
+      return answer
+    },
+    async reseal(grant) {
+      const one = held(target).find((other) => other.grant === grant)
+      const account = accountNamed(one?.privileges ?? [])
+      const secret = await propose(account)
+      const credential = read.resealed(await lease.under('reseal', { grant, secret }))
+      if (account !== null) await vault.confirm(target, account)
+      return credential
+    },
+    probePresent: async (grant) => read.probed(await ask('probe', { grant })).present,
+    end: async (grant) => read.nothing(await ask('revoke', { grant })),
+    async probeAbsent(grant) {
+      const { present, probes } = read.probed(await ask('probe', { grant }))
+      // A receiver that contradicts itself has not shown absence.
+      return present ? probes.map((probe) => ({ ...probe, absent: false })) : probes
+    },
+    cleanup: async (grant) => read.nothing(await ask('cleanup', { grant })),
+    standing: async () => read.grants(await ask('standing')),
+    rotate: (account) =>
+      rotating(async () => {
+        const secret = await propose(account)
+        const { present, probes } = read.probed(await ask('rotate', { account, secret }))
+        const shown = !present && probes.every(({ absent }) => absent) && probes.length > 0
+        if (shown) await vault.confirm(target, account)
+        return probes
+      }),
+  }
+}
+
+/** 256 random bits. The receiver takes it as the password, or makes a credential of its own. */
+const newSecret = (): string => randomBytes(32).toString('base64url')
+
+const accountNamed = (privileges: readonly string[]): string | null =>
+  privileges
+    .find((privilege) => privilege.startsWith('account:'))
+    ?.slice('account:'.length) ?? null
+
+function whyRefused(
+  { grant, requester, privileges }: Opening,
+  accounts: readonly string[],
+  held: ReturnType<ConnectorPorts['held']>,
+): string | null {
+  const account = accountNamed(privileges)
+  if (account === null) return null
+  if (privileges.length > 1) return 'mixed_privileges'
+  if (!accounts.includes(account)) return 'unknown_privilege'
+  const others = held.filter(
+    (other) => other.grant !== grant && accountNamed(other.privileges) === account,
+  )
+  const isTaken = others.some(
+    (other) => other.requester !== requester || other.phase !== 'standing',
+  )
+  return isTaken ? 'account_in_use' : null
+}
+
+/**
+ * One enforcer per target: the receiver keeps the target for whoever opened it, for so many seconds after it last heard of
+ * them, and takes `apply` and `reseal` from nobody else. So an enforcer whose lease has lapsed has lost the means to open,
+ * whether it knows it or not. Ending needs no lease.
+ */
+function leaseAt(ask: Ask, target: string) {
+  const token = randomBytes(16).toString('base64url')
+  let renewal: NodeJS.Timeout | null = null
+
+  const rest = () => {
+    if (renewal !== null) clearInterval(renewal)
+    renewal = null
+  }
+  const renew = async (): Promise<number> =>
+    read.leaseSeconds(await ask('open', { lease: token }))
+  const keep = (seconds: number) => {
+    rest()
+    const again = () => void renew().catch(rest)
+    renewal = setInterval(again, (seconds * 1000) / 3).unref()
+  }
+  /** A predecessor that was killed still has its lease for a while. */
+  const take = async () => {
+    for (let waited = 0; ; waited += millisBetweenTries)
+      try {
+        return keep(await renew())
+      } catch (error) {
+        if (!isCode(error, 'taken')) throw error
+        if (waited >= millisForPredecessor)
+          throw new TargetTaken(`another enforcer holds ${target}`, { cause: error })
+        await pause(millisBetweenTries)
+      }
+  }
+  return {
+    take,
+    async release() {
+      rest()
+      await ask('close', { lease: token }).then(read.nothing, () => undefined)
+    },
+    /** Under this enforcer's lease, which is taken again first when the receiver does not know it. */
+    async under(call: 'apply' | 'reseal', fields: Readonly<Record<string, Json>>) {
+      const once = () => ask(call, { ...fields, lease: token })
+      try {
+        return await once()
+      } catch (error) {
+        if (!isCode(error, 'lease_lost')) throw error
+        await take()
+        return once()
+      }
+    },
+  }
+}
+
+const isCode = (error: unknown, code: string): boolean =>
+  error instanceof ReceiverRefused && error.code === code
+
+const millisForPredecessor = 2_000
+const millisBetweenTries = 100
