@@ -6,7 +6,11 @@ const reports = process.env.HALLIGAN_TEST_REPORTS
 /** The daily tests. Suites that start real targets or kill processes end in `.heavy.test.ts`. */
 export default defineConfig({
   test: {
-    include: ['packages/*/{src,test,bench}/**/*.test.ts', 'scripts/**/*.test.ts'],
+    include: [
+      'packages/*/{src,test,bench}/**/*.test.ts',
+      'scripts/**/*.test.ts',
+      'examples/**/*.test.ts',
+    ],
     exclude: ['**/node_modules/**', '**/*.heavy.test.ts'],
     testTimeout: 20_000,
     reporters:

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { connectorRole } from './payments.ts'
 
 const page = readFileSync(
-  join(import.meta.dirname, '../../../../docs/connectors.md'),
+  join(import.meta.dirname, '../../../../docs/connectors/postgres.md'),
   'utf8',
 )
 

@@ -1,6 +1,6 @@
 /**
  * The `payments` database of the example estate, and the connector's role as PROTOCOL section 8 wants it.
- * The SQL of `connectorRole` is the one that docs/connectors.md publishes.
+ * The SQL of `connectorRole` is the one that docs/connectors/postgres.md publishes.
  *
  * @module
  */
