@@ -98,6 +98,61 @@ describe('kill -9 at every call through a port', () => {
   )
 })
 
+/** The same life on a shared account: what is owed after absence is met once, whatever dies in between. */
+async function checkOutKilledAt(at: number, when: 'before' | 'after'): Promise<CrashPlan> {
+  const host = createHost()
+  const plan: CrashPlan = { calls: 0, dead: false }
+  const doomed = host.boot({}, crashingAt(plan, at, when))
+  host.target.evidence.set(ada, 'select 1')
+  const account = host.target.accounts.get('payments_owner')
+  if (account === undefined) throw new Error('no account')
+  /** Whoever was given the secret is inside as long as it works. */
+  const watchAccount = (alive?: CrashPlan) => () => {
+    if (alive?.dead) throw new Crash('nobody is left to go on')
+    if (account.canLogin && account.knownTo.has(ada)) account.sessions.add(Symbol('psql'))
+    if (host.clock.read().wall >= start + lifeMillis + slackMillis)
+      expect(hasAccess(host.target, ada)).toBe(false)
+  }
+  try {
+    accept(doomed, ada, 'payments_owner')
+    const first = run(doomed)
+    await passLoop(host, first.loop, lifeMillis + 8000, watchAccount(plan))
+    first.loop.stop()
+  } catch (error) {
+    if (!(error instanceof Crash)) throw error
+  }
+  host.scheduler.clear()
+  const known = host.books.hold(ada, 'payments-pg').phase !== 'none'
+  if (plan.dead) {
+    const second = run(host.boot())
+    await passLoop(host, second.loop, lifeMillis + 8000, watchAccount())
+    second.loop.stop()
+    expect(second.broken).toEqual([])
+  } else
+    expect(kinds(host.books)).toEqual([
+      ...['applied', 'ending', 'absent', 'rotated', 'witnessed', 'cleaned'],
+    ])
+  if (!known) return plan
+  expect(hasAccess(host.target, ada)).toBe(false)
+  expect(host.books.unfinished()).toEqual([])
+  for (const kind of ['absent', 'rotated', 'witnessed', 'cleaned'])
+    expect(kinds(host.books).filter((told) => told === kind)).toHaveLength(1)
+  expect(account.canLogin).toBe(true)
+  const { current, proposed } = await host.vault.secrets('payments-pg', 'payments_owner')
+  expect([current, proposed]).toContain(account.secret)
+  return plan
+}
+
+test.each(['before', 'after'] as const)(
+  'K-11 INV-20 %s each call of a check-out: rotated and witnessed once, the vault holds what works',
+  async (when) => {
+    const whole = await checkOutKilledAt(Number.POSITIVE_INFINITY, when)
+    expect(whole.calls).toBeGreaterThan(25)
+    for (let at = 1; at <= whole.calls; at++) await checkOutKilledAt(at, when)
+  },
+  30_000,
+)
+
 /** What stands in before a daemon has started, or when it died starting. */
 const idle: Daemon = {
   due: {

@@ -20,19 +20,28 @@ export const orderFor = (grant: GrantId, index = 7): HeldOrder => ({
   approvers: ['bob' as PrincipalId],
 })
 
-/** Writes down an order as verified and accepted now, for a life of four seconds. */
-export function accept(site: Site, grant: GrantId): void {
+/** Writes down an order as verified and accepted now, by default for four seconds; on a shared account, if one is named. */
+export function accept(
+  site: Site,
+  grant: GrantId,
+  account?: string,
+  target = targetName,
+  life = lifeMillis,
+): void {
   const clocks = site.clock.read()
   const bound = {
     bootId: clocks.bootId,
     bootAtAccept: clocks.bootMillis,
     wallAtAccept: clocks.wall,
-    remainingMillis: lifeMillis,
-    notAfter: (start + lifeMillis) as Instant,
+    remainingMillis: life,
+    notAfter: (clocks.wall + life) as Instant,
   }
-  const accepted = advance(unheld(grant, targetName), {
+  const accepted = advance(unheld(grant, target), {
     kind: 'accepted',
-    order: orderFor(grant),
+    order:
+      account === undefined
+        ? orderFor(grant)
+        : { ...orderFor(grant), privileges: [`account:${account}`], account },
     bound,
     before: '[]',
   })

@@ -75,7 +75,7 @@ export interface SecretShelf {
 /**
  * The sealed store of shared accounts' secrets (age, X25519), which never leaves this host but sealed to a requester.
  * `propose` is on disk before the target is asked to take the new secret; `confirm` once the target was seen to take it. In
- * between, after a crash, either may be the one that works.
+ * between, after a crash, either may be the one that works: it is settled which before anything else is proposed.
  */
 export interface Vault {
   secrets(target: string, account: string): Promise<VaultSecrets>

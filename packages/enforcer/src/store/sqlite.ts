@@ -34,9 +34,16 @@ const schema = `
     PRIMARY KEY (grant_id, target)) STRICT;
 `
 
-/** The adapter on one SQLite file: WAL, `synchronous=FULL`, and an exclusive lock that dies with the process. */
-export function openBooks(path: string, secretKey: SecretKey): Books {
-  const file = keptOpen(path)
+/**
+ * The adapter on one SQLite file: WAL, `synchronous=FULL`, and an exclusive lock that dies with the process. `prepare` may set
+ * more of each connection, such as a limit on its size.
+ */
+export function openBooks(
+  path: string,
+  secretKey: SecretKey,
+  prepare: (db: DatabaseSync) => void = () => {},
+): Books {
+  const file = keptOpen(path, prepare)
   const { run, one, all } = queriesOn(file.db)
   const fact = <T>(name: string, otherwise: T): T => {
     const row = one('SELECT value FROM facts WHERE name = ?', name)
@@ -123,13 +130,18 @@ type KeptOpen = Readonly<{
   close(): void
 }>
 
-function keptOpen(path: string): KeptOpen {
-  let current: DatabaseSync | null = openExclusively(path)
+function keptOpen(path: string, prepare: (db: DatabaseSync) => void): KeptOpen {
+  const open = () => {
+    const db = openExclusively(path)
+    prepare(db)
+    return db
+  }
+  let current: DatabaseSync | null = open()
   const reopen = () => {
     current?.close()
     current = null
     try {
-      current = openExclusively(path)
+      current = open()
     } catch (cause) {
       throw new BooksUnwritable(`${path} cannot be opened again`, { cause })
     }

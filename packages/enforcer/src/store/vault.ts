@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
-import { open, readFile, rename } from 'node:fs/promises'
+import { createHash, randomUUID } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs'
+import { link, open, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Decrypter, Encrypter, generateIdentity, identityToRecipient } from 'age-encryption'
-import { writePrivately } from '../config.ts'
+import { BadSettings } from '../strict-fields.ts'
 import type { Vault } from './port.ts'
 
 /**
@@ -11,7 +12,7 @@ import type { Vault } from './port.ts'
  */
 export function openVault(folder: string): Vault {
   const pathOf = (target: string, account: string) =>
-    join(folder, `${target}.${Buffer.from(account).toString('hex')}.age`)
+    join(folder, `${target}.${nameOf(account)}.age`)
   const read = async (path: string): Promise<string | null> => {
     if (!existsSync(path)) return null
     const decrypter = new Decrypter()
@@ -25,7 +26,7 @@ export function openVault(folder: string): Vault {
     },
     async propose(target, account, secret) {
       const encrypter = new Encrypter()
-      for (const recipient of await recipientsIn(folder)) encrypter.addRecipient(recipient)
+      for (const recipient of await recipientsIn(folder)) addRecipient(encrypter, recipient)
       await writeDurably(
         folder,
         `${pathOf(target, account)}.proposed`,
@@ -41,26 +42,68 @@ export function openVault(folder: string): Vault {
   }
 }
 
+const mostNameBytes = 100
+
+/** No account's name is ever a path; one that is too long for a file's name goes by its digest. */
+function nameOf(account: string): string {
+  const bytes = Buffer.from(account)
+  if (bytes.length <= mostNameBytes) return bytes.toString('hex')
+  return `sha256-${createHash('sha256').update(bytes).digest('hex')}`
+}
+
+function addRecipient(encrypter: Encrypter, recipient: string): void {
+  try {
+    encrypter.addRecipient(recipient)
+  } catch (cause) {
+    throw new BadSettings(
+      `recipients.txt: ${recipient.slice(0, 20)}… is no age recipient`,
+      { cause },
+    )
+  }
+}
+
+/**
+ * Made once, whole or not at all: of several that make one at the same time, one is linked into its place, and all use that. Throws
+ * when anybody but the owner could read it, and never makes another in its stead.
+ */
 async function identityIn(folder: string): Promise<string> {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
+  demandPrivate(folder, 0o077)
   const path = join(folder, 'identity.txt')
-  if (!existsSync(path)) writePrivately(path, `${await generateIdentity()}\n`)
+  if (!existsSync(path)) {
+    const draft = `${path}.${randomUUID()}`
+    await writeDurably(folder, draft, `${await generateIdentity()}\n`)
+    await link(draft, path).catch((error: unknown) => {
+      if (!existsSync(path)) throw error
+    })
+    await rm(draft)
+    await syncFolder(folder)
+  }
+  demandPrivate(path, 0o077)
   return readFileSync(path, 'utf8').trim()
+}
+
+function demandPrivate(path: string, forbidden: number): void {
+  if ((statSync(path).mode & forbidden) === 0) return
+  const how = forbidden === 0o077 ? 'read' : 'changed'
+  throw new BadSettings(`${path} can be ${how} by others`)
 }
 
 async function recipientsIn(folder: string): Promise<readonly string[]> {
   const own = await identityToRecipient(await identityIn(folder))
   const path = join(folder, 'recipients.txt')
-  const lines = existsSync(path) ? readFileSync(path, 'utf8').split('\n') : []
-  const others = lines.map((line) => line.trim()).filter((line) => !/^(#|$)/.test(line))
-  return [own, ...others]
+  if (!existsSync(path)) return [own]
+  // Whoever can write here is given every secret from then on.
+  demandPrivate(path, 0o022)
+  const lines = readFileSync(path, 'utf8').split('\n')
+  return [own, ...lines.map((line) => line.trim()).filter((line) => !/^(#|$)/.test(line))]
 }
 
 /** Whole or not at all, and on disk when it resolves. */
 async function writeDurably(
   folder: string,
   path: string,
-  bytes: Uint8Array,
+  bytes: Uint8Array | string,
 ): Promise<void> {
   const file = await open(`${path}.new`, 'w', 0o600)
   try {
