@@ -226,10 +226,12 @@ export function describeConnector(name: string, harnessed: () => ConnectorHarnes
       await harness.comeBack()
       const rival = harness.connector(books)
       await rival.open()
-      await expect(opened(freshGrant())).rejects.toThrow(TargetTaken)
+      const refused = freshGrant()
+      await expect(opened(refused)).rejects.toThrow(TargetTaken)
       await rival.close()
       const grant = freshGrant()
       await opened(grant)
+      await endAndProve(refused)
       await endAndProve(grant)
     })
 

@@ -1,4 +1,5 @@
 import type { SecretShelf, Vault } from '../store/port.ts'
+import { makeLdapConnector } from './ldap.ts'
 import type { Connector, Held } from './port.ts'
 import { makePostgresConnector } from './postgres.ts'
 import { makeWebhookConnector } from './webhook.ts'
@@ -25,6 +26,7 @@ export type MakeConnector = (
 
 /** Every kind of target there is. A new one is one file and one line here. */
 export const connectors: Readonly<Record<string, MakeConnector>> = {
+  ldap: makeLdapConnector,
   postgres: makePostgresConnector,
   webhook: makeWebhookConnector,
 }

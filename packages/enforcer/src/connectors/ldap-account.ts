@@ -1,0 +1,142 @@
+/**
+ * Check-out of a shared account: the secret is the vault's, handed out to one grant at a time, and replaced when that ends.
+ *
+ * @module
+ */
+import type { GrantId, Instant, ProbeResult } from '@halligan/core'
+import { hashed, newPassword, replacing } from './ldap-entry.ts'
+import type { Site } from './ldap-groups.ts'
+import { blankNote } from './ldap-plan.ts'
+import { bound, leave, onSession, resultCode, resultCodes } from './ldap-session.ts'
+import type { LdapSettings } from './ldap-settings.ts'
+import type { Opening } from './port.ts'
+
+export function accountNamed({ sharedAccounts }: LdapSettings, name: string): string {
+  const dn = sharedAccounts[name]
+  if (dn === undefined) throw new Error(`account ${name} is not in the settings any more`)
+  return dn
+}
+
+/** Null when the directory gave no answer to the question, such as an account that is locked for too many tries. */
+export async function opens(
+  settings: LdapSettings,
+  url: string,
+  dn: string,
+  secret: string,
+): Promise<boolean | null> {
+  try {
+    await leave(await bound(settings, url, dn, secret))
+    return true
+  } catch (error) {
+    const { invalidCredentials, inappropriateAuthentication, noSuchObject } = resultCodes
+    const refusals: readonly (number | null)[] = [
+      invalidCredentials,
+      inappropriateAuthentication,
+      noSuchObject,
+    ]
+    if (refusals.includes(resultCode(error))) return false
+    if (resultCode(error) === null) throw error
+    return null
+  }
+}
+
+export const endpointsOf = ({ url, replicas }: LdapSettings): readonly string[] => [
+  url,
+  ...replicas,
+]
+
+/** `probe` for the directory itself, `replica_2_probe` for its second replica. */
+export const probeAt = (endpoint: number, probe: string): string =>
+  endpoint === 0 ? probe : `replica_${endpoint}_${probe}`
+
+/** Exposes the secret in the vault; makes one first where there is none that opens the account. */
+export async function checkOut(
+  site: Site,
+  { grant, applyBefore }: Opening,
+  name: string,
+): Promise<Readonly<{ secret: string } | { lateAt: Instant }>> {
+  const { settings } = site
+  const dn = accountNamed(settings, name)
+  return site.inAccount(dn, () =>
+    site.lock.whileHeld(async (held) => {
+      const early = await held.now()
+      if (early >= applyBefore) {
+        await takeBack(site, grant, name, dn)
+        return { lateAt: early }
+      }
+      const { current } = await site.vault.secrets(settings.target, name)
+      const isGood =
+        current !== null && (await opens(settings, settings.url, dn, current)) === true
+      const secret = isGood ? current : newPassword()
+      site.notes.put(grant, { ...blankNote, account: dn, secret })
+      if (!isGood) await setSecret(site, name, dn, secret)
+      const at = await held.now()
+      if (at < applyBefore) return { secret }
+      await takeBack(site, grant, name, dn)
+      return { lateAt: at }
+    }),
+  )
+}
+
+/** Nothing was exposed: nothing needs to change. */
+async function takeBack(site: Site, grant: GrantId, name: string, dn: string) {
+  if (site.notes.of(grant) !== null) await setSecret(site, name, dn, newPassword())
+}
+
+/** In the vault before it is at the directory, and exactly one value there, whatever others were added. */
+async function setSecret(
+  site: Site,
+  name: string,
+  dn: string,
+  secret: string,
+): Promise<void> {
+  const { settings, vault } = site
+  await vault.propose(settings.target, name, secret)
+  await onSession(site.connect, ({ client }) =>
+    client.modify(dn, replacing('userPassword', [hashed(secret, settings.passwordScheme)])),
+  )
+  if ((await opens(settings, settings.url, dn, secret)) !== true)
+    throw new Error(`the new secret of account ${name} does not open it`)
+  await vault.confirm(settings.target, name)
+}
+
+/** Locks whoever has the exposed secret out, by replacing it. */
+export async function endAccount(site: Site, grant: GrantId, name: string): Promise<void> {
+  const dn = accountNamed(site.settings, name)
+  await site.inAccount(dn, async () => {
+    const exposed = site.notes.of(grant)?.secret
+    const { current } = await site.vault.secrets(site.settings.target, name)
+    const isReplaced = exposed === undefined || exposed === null || exposed !== current
+    if (isReplaced && !(await stillOpens(site, dn, exposed ?? null))) return
+    await setSecret(site, name, dn, newPassword())
+  })
+}
+
+const stillOpens = async (
+  site: Site,
+  dn: string,
+  secret: string | null,
+): Promise<boolean> =>
+  secret !== null && (await opens(site.settings, site.settings.url, dn, secret)) !== false
+
+export function rotateAccount(site: Site, name: string): Promise<readonly ProbeResult[]> {
+  const { settings, vault } = site
+  const dn = accountNamed(settings, name)
+  return site.inAccount(dn, async () => {
+    const { current, proposed } = await vault.secrets(settings.target, name)
+    const old = [current, proposed].filter((secret) => secret !== null)
+    const secret = newPassword()
+    await setSecret(site, name, dn, secret)
+    const probes: ProbeResult[] = []
+    for (const [endpoint, url] of endpointsOf(settings).entries()) {
+      const at = Date.now() as Instant
+      let absent = true
+      for (const each of old)
+        if ((await opens(settings, url, dn, each)) !== false) absent = false
+      probes.push({ probe: probeAt(endpoint, 'old_secret'), absent, at })
+      const isTaken = (await opens(settings, url, dn, secret)) === true
+      probes.push({ probe: probeAt(endpoint, 'new_secret_refused'), absent: isTaken, at })
+    }
+    return probes
+  })
+}

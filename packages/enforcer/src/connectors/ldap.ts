@@ -1,0 +1,194 @@
+import type { GrantId } from '@halligan/core'
+import { accountNamed, checkOut, endAccount, rotateAccount } from './ldap-account.ts'
+import { dnKey } from './ldap-dn.ts'
+import { applyEntry, endEntry, entryOf, newPassword, resealEntry } from './ldap-entry.ts'
+import { readEvidence } from './ldap-evidence.ts'
+import { applyGroups, endGroups, type Site } from './ldap-groups.ts'
+import { ldapLock } from './ldap-lock.ts'
+import { groupsOf } from './ldap-nesting.ts'
+import { notesOn, type Plan, planOf } from './ldap-plan.ts'
+import { probeAbsence, probePresence, standingGrants } from './ldap-probe.ts'
+import { connectAs, onSession, readEntry, within } from './ldap-session.ts'
+import { type LdapSettings, ldapSettings } from './ldap-settings.ts'
+import { differenceOf, takeSnapshot } from './ldap-snapshot.ts'
+import { excessOf, strangersOf } from './ldap-strangers.ts'
+import type { Applied, Connector, Credential, Opening } from './port.ts'
+import type { ConnectorPorts, MakeConnector } from './registry.ts'
+
+/** One LDAP directory as a target: memberships, entries of grants, and shared entries. */
+export const makeLdapConnector: MakeConnector = (settings, ports) =>
+  ldapConnector(ldapSettings(settings), ports)
+
+const millisAtMost = 28_000
+
+export function ldapConnector(settings: LdapSettings, ports: ConnectorPorts): Connector {
+  const site: Site = {
+    settings,
+    held: ports.held,
+    vault: ports.vault,
+    notes: notesOn(ports, settings.target),
+    lock: ldapLock(settings),
+    connect: () => connectAs(settings, settings.connector),
+    probe: (url) => connectAs(settings, settings.prober, url),
+    inAccount: inTurnPerAccount(),
+  }
+  /** Settles in time, whatever the directory does. */
+  const at = async <T>(target: string, work: () => Promise<T>): Promise<T> => {
+    if (target !== settings.target) throw new Error(`${target} is not ${settings.target}`)
+    return within(millisAtMost, work())
+  }
+  return {
+    open: () => within(millisAtMost, site.lock.take()),
+    close: () => within(millisAtMost, site.lock.release()),
+    snapshot: (target) => at(target, () => takeSnapshot(site)),
+    difference: differenceOf,
+    apply: (opening) => at(opening.target, () => apply(site, opening)),
+    reseal: (grant, target) => at(target, () => reseal(site, grant)),
+    probePresent: (grant, target) => at(target, () => probePresence(site, grant)),
+    end: (grant, target) => at(target, () => end(site, grant)),
+    probeAbsent: (grant, target) => at(target, () => probeAbsence(site, grant)),
+    cleanup: (grant, target) => at(target, () => cleanUp(site, ports, grant)),
+    standing: (target) => at(target, () => standingGrants(site)),
+    excess: (target) => at(target, () => excessOf(site)),
+    strangers: (target) => at(target, () => strangersOf(site)),
+    evidence: (grant, target) => at(target, () => readEvidence(site, grant)),
+    refuses: (opening) => refusalOf(site, opening),
+    sharedAccount: (privileges) => sharedAccountIn(settings, privileges),
+    accounts: () => Object.keys(settings.sharedAccounts),
+    rotate: (account) => within(millisAtMost, rotateAccount(site, account)),
+  }
+}
+
+/** An apply and an ending of one account never interleave; those of different accounts do. */
+function inTurnPerAccount(): Site['inAccount'] {
+  const queues = new Map<string, Promise<unknown>>()
+  return (account, work) => {
+    const key = dnKey(account)
+    const turn = (queues.get(key) ?? Promise.resolve()).then(work)
+    const over = turn
+      .catch(() => undefined)
+      .then(() => {
+        if (queues.get(key) === over) queues.delete(key)
+      })
+    queues.set(key, over)
+    return turn
+  }
+}
+
+function refusalOf({ settings, held }: Site, opening: Opening): string | null {
+  const plan = planOf(settings, opening)
+  if (typeof plan === 'string') return plan
+  if (plan.kind !== 'account') return null
+  const isInUse = held(settings.target).some(
+    ({ grant, privileges }) =>
+      grant !== opening.grant && sharedAccountIn(settings, privileges) === plan.name,
+  )
+  return isInUse ? 'account_in_use' : null
+}
+
+function sharedAccountIn(
+  settings: LdapSettings,
+  privileges: readonly string[],
+): string | null {
+  const [, name] = /^account:(.+)$/s.exec(privileges[0] ?? '') ?? []
+  if (privileges.length !== 1 || name === undefined) return null
+  return Object.hasOwn(settings.sharedAccounts, name) ? name : null
+}
+
+function planned(site: Site, asked: Parameters<typeof planOf>[1]): Plan {
+  const plan = planOf(site.settings, asked)
+  if (typeof plan === 'string') throw new Error(plan)
+  return plan
+}
+
+async function apply(site: Site, opening: Opening): Promise<Applied> {
+  const { settings } = site
+  const refusal = refusalOf(site, opening)
+  if (refusal !== null) throw new Error(refusal)
+  const plan = planned(site, opening)
+  if (plan.kind === 'groups') {
+    const outcome = await applyGroups(site, opening, plan)
+    if (outcome !== 'applied') return outcome
+    return { kind: 'applied', credential: credentialOf(settings, plan.account) }
+  }
+  if (plan.kind === 'account') {
+    const outcome = await checkOut(site, opening, plan.name)
+    if ('lateAt' in outcome) return { kind: 'too_late', targetNow: outcome.lateAt }
+    const dn = accountNamed(settings, plan.name)
+    return { kind: 'applied', credential: credentialOf(settings, dn, outcome.secret) }
+  }
+  const profile = settings.entries[plan.profile]
+  if (profile === undefined) throw new Error('unknown_privilege')
+  const password = newPassword()
+  const outcome = await applyEntry(site, opening, profile, password)
+  if (outcome !== 'applied') return { kind: 'too_late', targetNow: outcome.lateAt }
+  const dn = entryOf(settings, opening.grant)
+  return { kind: 'applied', credential: credentialOf(settings, dn, password) }
+}
+
+/** A membership has no secret: the person's own, which nobody here knows, opens it. */
+async function reseal(site: Site, grant: GrantId): Promise<Credential> {
+  const { settings, notes } = site
+  const note = notes.of(grant)
+  const held = site.held(settings.target).find((each) => each.grant === grant)
+  if (note === null || note.account === null || held?.phase !== 'standing')
+    throw new Error(`${grant} does not stand`)
+  const plan = planned(site, held)
+  if (plan.kind === 'entry') {
+    const password = newPassword()
+    await resealEntry(site, grant, password)
+    return credentialOf(settings, entryOf(settings, grant), password)
+  }
+  if (!(await probePresence(site, grant))) throw new Error(`${grant} does not stand`)
+  return credentialOf(settings, note.account, note.secret ?? undefined)
+}
+
+async function end(site: Site, grant: GrantId): Promise<void> {
+  await site.lock.settle()
+  const held = site.held(site.settings.target).find((each) => each.grant === grant)
+  const plan = held === undefined ? null : planOf(site.settings, held)
+  const failures: unknown[] = []
+  const steps = [
+    () => endGroups(site, grant),
+    () => endEntry(site, grant),
+    ...(plan !== null && typeof plan !== 'string' && plan.kind === 'account'
+      ? [() => endAccount(site, grant, plan.name)]
+      : []),
+  ]
+  for (const step of steps) await step().catch((failure) => failures.push(failure))
+  if (failures.length > 0) {
+    const reasons = failures.map((each) =>
+      each instanceof Error ? each.message : String(each),
+    )
+    throw new AggregateError(failures, `${grant} is not ended: ${reasons.join('; ')}`)
+  }
+}
+
+/** Nothing is left to drop: the ending has deleted the entry. That it has is looked at again. */
+async function cleanUp(
+  { settings, connect }: Site,
+  { shelf }: ConnectorPorts,
+  grant: GrantId,
+): Promise<void> {
+  if (settings.container !== null) {
+    const dn = entryOf(settings, grant)
+    const left = await onSession(connect, async (session) => [
+      ...((await readEntry(session, dn)) === null ? [] : [dn]),
+      ...(await groupsOf(settings, session, dn)),
+    ])
+    if (left.length > 0) throw new Error(`${grant} left ${left.join(', ')}: end it first`)
+  }
+  shelf.drop(grant, settings.target)
+}
+
+/** In the names of OpenLDAP's own environment where it has them. */
+const credentialOf = (
+  { url, reach, base }: LdapSettings,
+  dn: string,
+  password?: string,
+): Credential => ({
+  LDAPURI: reach ?? url,
+  LDAPBINDDN: dn,
+  LDAPBASE: base,
+  ...(password === undefined ? {} : { LDAPPASSWORD: password }),
+})

@@ -1,0 +1,241 @@
+/**
+ * A directory of a small company with a connector at it, for the heavy tests. The access rules are those of
+ * `docs/connectors/ldap.md`, so that what is tested is what is recommended.
+ *
+ * @module
+ */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Instant } from '@halligan/core'
+import { Client } from 'ldapts'
+import { type LdapServer, startLdap } from '../../cli/src/estate/ldap-server.ts'
+import { ldapConnector } from '../src/connectors/ldap.ts'
+import { ldapSettings } from '../src/connectors/ldap-settings.ts'
+import type { Connector, Credential } from '../src/connectors/port.ts'
+import type { ConnectorPorts } from '../src/connectors/registry.ts'
+import { openVault } from '../src/store/vault.ts'
+import type { Lent } from './enforcer-books.ts'
+import { type TcpProxy, tcpProxy } from './tcp-proxy.ts'
+
+export const suffix = 'dc=example,dc=org'
+export const dns = {
+  person: (uid: string) => `uid=${uid},ou=people,${suffix}`,
+  group: (cn: string) => `cn=${cn},ou=groups,${suffix}`,
+  connector: `cn=halligan-connector,ou=services,${suffix}`,
+  prober: `cn=halligan-prober,ou=services,${suffix}`,
+  emergency: `uid=emergency,ou=shared,${suffix}`,
+  lock: `cn=lock,ou=halligan,${suffix}`,
+  container: `ou=grants,ou=halligan,${suffix}`,
+  data: `cn=ledger,ou=data,${suffix}`,
+} as const
+
+export type LdapLab = Readonly<{
+  target: string
+  server: LdapServer
+  /** In front of the directory: every connector reaches it through this. */
+  proxy: TcpProxy
+  dir: string
+  vault: ConnectorPorts['vault']
+  settings(changed?: Readonly<Record<string, unknown>>): Record<string, unknown>
+  /** Not open yet. */
+  connector(lent: Lent, changed?: Readonly<Record<string, unknown>>): Connector
+  asRoot<T>(work: (client: Client) => Promise<T>): Promise<T>
+  as<T>(dn: string, password: string, work: (client: Client) => Promise<T>): Promise<T>
+  /** A connection of the grantee's; it is the caller's to end. */
+  login(credential: Credential): Promise<Client>
+  /** Whether this connection sees what only the groups may. */
+  maySee(client: Client): Promise<boolean>
+  members(cn: string): Promise<readonly string[]>
+  now(): Promise<Instant>
+  remove(): Promise<void>
+}>
+
+export const modules = ['memberof', 'accesslog'] as const
+
+/** As recommended in `docs/connectors/ldap.md`. */
+export const accessRules: readonly string[] = [
+  `access to dn.children="${dns.container}" attrs=userPassword by dn.exact="${dns.connector}" write by anonymous auth by * none`,
+  `access to dn.children="${dns.container}" by dn.exact="${dns.connector}" write by dn.exact="${dns.prober}" read by * none`,
+  `access to dn.exact="${dns.container}" attrs=children by dn.exact="${dns.connector}" write by dn.exact="${dns.prober}" read`,
+  `access to dn.exact="${dns.lock}" by dn.exact="${dns.connector}" write by dn.exact="${dns.prober}" read by * none`,
+  `access to dn.exact="ou=halligan,${suffix}" attrs=children by dn.exact="${dns.connector}" write by dn.exact="${dns.prober}" read`,
+  `access to dn.exact="${dns.emergency}" attrs=userPassword by dn.exact="${dns.connector}" write by anonymous auth by * none`,
+  ...['repair', 'admins'].map(
+    (cn) =>
+      `access to dn.exact="${dns.group(cn)}" attrs=member by dn.exact="${dns.connector}" write by users read`,
+  ),
+  'access to attrs=userPassword by self write by anonymous auth by * none',
+]
+
+const ofTheCompany = [
+  `access to dn.subtree="ou=data,${suffix}" by group.exact="${dns.group('repair')}" write by group.exact="${dns.group('admins')}" write by dn.exact="${dns.prober}" read by * none`,
+  'access to * by users read',
+]
+
+const entry = (dn: string, ...lines: readonly string[]): string =>
+  [`dn: ${dn}`, ...lines, '', ''].join('\n')
+
+const person = (uid: string, dn = dns.person(uid)): string =>
+  entry(
+    dn,
+    'objectClass: inetOrgPerson',
+    `uid: ${uid}`,
+    `cn: ${uid}`,
+    `sn: ${uid}`,
+    `userPassword: ${uid}`,
+  )
+
+const service = (dn: string, cn: string): string =>
+  entry(
+    dn,
+    'objectClass: applicationProcess',
+    'objectClass: simpleSecurityObject',
+    `cn: ${cn}`,
+    `userPassword: ${cn}`,
+  )
+
+const unit = (ou: string, above = suffix): string =>
+  entry(`ou=${ou},${above}`, 'objectClass: organizationalUnit', `ou: ${ou}`)
+
+const group = (cn: string, ...members: readonly string[]): string =>
+  entry(
+    dns.group(cn),
+    'objectClass: groupOfNames',
+    `cn: ${cn}`,
+    ...members.map((member) => `member: ${member}`),
+  )
+
+export const content = [
+  entry(suffix, 'objectClass: domain', 'dc: example'),
+  ...['people', 'groups', 'services', 'shared', 'halligan', 'data', 'policies'].map((ou) =>
+    unit(ou),
+  ),
+  unit('grants', `ou=halligan,${suffix}`),
+  ...['ada', 'bob', 'cy', 'mallory'].map((uid) => person(uid)),
+  person('emergency', dns.emergency),
+  service(dns.connector, 'halligan-connector'),
+  service(dns.prober, 'halligan-prober'),
+  group('repair', dns.person('cy')),
+  group('admins', dns.person('cy')),
+  group('others', dns.person('cy')),
+  entry(dns.data, 'objectClass: device', 'cn: ledger', 'description: balance 0'),
+  entry(
+    `cn=default,ou=policies,${suffix}`,
+    'objectClass: device',
+    'objectClass: pwdPolicy',
+    'cn: default',
+    'pwdAttribute: userPassword',
+    'pwdLockout: TRUE',
+  ),
+].join('')
+
+export type LabOptions = Readonly<{
+  global?: readonly string[]
+  database?: readonly string[]
+  databases?: readonly string[]
+  listeners?: readonly string[]
+  runBy?: readonly string[]
+}>
+
+export async function openLdapLab(options: LabOptions = {}): Promise<LdapLab> {
+  const dir = await mkdtemp(join(tmpdir(), 'halligan-ldap-'))
+  const server = await startLdap({
+    dir: join(dir, 'slapd'),
+    suffix,
+    content,
+    modules,
+    ...options,
+    database: [
+      ...accessRules,
+      ...ofTheCompany,
+      'overlay memberof',
+      'overlay ppolicy',
+      `ppolicy_default "cn=default,ou=policies,${suffix}"`,
+      ...(options.database ?? []),
+    ],
+  })
+  const proxy = await tcpProxy(() => server.port)
+  await writeFile(join(dir, 'connector.secret'), 'halligan-connector\n', { mode: 0o600 })
+  await writeFile(join(dir, 'prober.secret'), 'halligan-prober\n', { mode: 0o600 })
+  const vault = openVault(join(dir, 'vault'))
+  const as: LdapLab['as'] = async (dn, password, work) => {
+    const client = new Client({ url: server.url, timeout: 10_000 })
+    await client.bind(dn, password)
+    try {
+      return await work(client)
+    } finally {
+      await client.unbind()
+    }
+  }
+  const asRoot: LdapLab['asRoot'] = (work) => as(server.rootDn, server.rootPassword, work)
+  const lab: LdapLab = {
+    target: 'directory',
+    server,
+    proxy,
+    dir,
+    vault,
+    settings: (changed = {}) => ({ ...settingsOf(dir, proxy.port), ...changed }),
+    connector: (lent, changed) =>
+      ldapConnector(ldapSettings({ kind: 'ldap', ...lab.settings(changed) }), {
+        ...lent,
+        vault,
+      }),
+    as,
+    asRoot,
+    login: async ({ LDAPBINDDN = '', LDAPPASSWORD }) => {
+      const client = new Client({ url: server.url, timeout: 10_000 })
+      const [, uid = ''] = /^uid=([^,]+),ou=people/.exec(LDAPBINDDN) ?? []
+      await client.bind(LDAPBINDDN, LDAPPASSWORD ?? uid)
+      return client
+    },
+    maySee,
+    members: (cn) =>
+      asRoot(async (client) => {
+        const { searchEntries } = await client.search(dns.group(cn), { scope: 'base' })
+        return [searchEntries[0]?.member ?? []].flat().map(String)
+      }),
+    now: async () => Date.now() as Instant,
+    remove: async () => {
+      await proxy.close()
+      await server.remove()
+      await rm(dir, { recursive: true, force: true })
+    },
+  }
+  return lab
+}
+
+const settingsOf = (dir: string, port: number): Record<string, unknown> => ({
+  target: 'directory',
+  url: `ldap://127.0.0.1:${port}`,
+  bindDn: dns.connector,
+  password: { file: join(dir, 'connector.secret') },
+  prober: { bindDn: dns.prober, password: { file: join(dir, 'prober.secret') } },
+  base: suffix,
+  lock: dns.lock,
+  leaseSeconds: 1,
+  groups: { repair: dns.group('repair'), admins: dns.group('admins') },
+  accounts: Object.fromEntries(
+    ['ada', 'bob', 'cy'].map((name) => [name, dns.person(name)]),
+  ),
+  container: dns.container,
+  entries: Object.fromEntries(
+    ['repair', 'admins'].map((name) => [
+      name,
+      {
+        objectClasses: ['inetOrgPerson'],
+        attributes: { cn: ['{name}'], sn: ['emergency'] },
+        groups: [name],
+      },
+    ]),
+  ),
+  sharedAccounts: { emergency: dns.emergency },
+  deadlineAttribute: 'pwdEndTime',
+  residualSeconds: 0,
+})
+
+const maySee = (client: Client): Promise<boolean> =>
+  client.search(dns.data, { scope: 'base' }).then(
+    ({ searchEntries }) => searchEntries.length > 0,
+    () => false,
+  )
