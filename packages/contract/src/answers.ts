@@ -67,8 +67,17 @@ export const notice = z.strictObject({
   kind: z.string(),
   grant: grantId.nullable(),
   payload: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
+  /** When the last of its routes took it; null as long as any has not. */
   deliveredAt: instant.nullable(),
-  attempts: count,
+  routes: z.array(
+    z.strictObject({
+      route: z.string(),
+      deliveredAt: instant.nullable(),
+      attempts: count,
+      /** The route was configured no more before it took the notice. */
+      gone: z.boolean(),
+    }),
+  ),
 })
 
 export const grantsAnswer = pageOf(grant)
@@ -159,6 +168,20 @@ export const statusAnswer = z.strictObject({
     rotationsOverdue: count,
   }),
   reviews: z.strictObject({ open: count, overdue: count }),
+  alerts: z.strictObject({
+    /** What each route has not taken yet; counts stop at 1000. */
+    routes: z.array(
+      z.strictObject({
+        route: z.string(),
+        kind: z.enum(['webhook', 'command', 'file']),
+        takes: z.enum(['pages', 'all']),
+        waiting: count,
+        pages: count,
+      }),
+    ),
+    /** Pages have fewer than two routes that depend on different things. */
+    singleRoute: z.boolean(),
+  }),
 })
 export type StatusAnswer = z.infer<typeof statusAnswer>
 

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { parseStrict } from '@halligan/ledger'
 import type { Rate } from './http/rate.ts'
+import { type RouteSetting, readRoutesFile } from './notify/routes-file.ts'
 
 /** All that an operator may set. Read once, before anything starts. */
 export type Config = Readonly<{
@@ -21,6 +22,8 @@ export type Config = Readonly<{
   noticeUrl: string | null
   /** Lets notices go to private addresses, for a receiver inside the house. */
   noticePrivate: boolean
+  /** Further routes, each on its own (`routes.json`). */
+  routes: readonly RouteSetting[]
   limits: Limits
 }>
 
@@ -44,6 +47,7 @@ const settings = [
   'log-level',
   'notice-url',
   'notice-private',
+  'routes',
   'calls-per-minute',
   'prepares-per-minute',
   'max-connections',
@@ -96,6 +100,7 @@ export function readConfig(flags: Settings, env: Env): Config {
     logLevel: get('log-level') ?? 'info',
     noticeUrl: get('notice-url') ?? null,
     noticePrivate: get('notice-private') === 'true',
+    routes: routesIn(get('routes'), join(dir, 'routes.json')),
     limits: {
       session: { burst: calls, perMinute: calls },
       prepare: { burst: prepares, perMinute: prepares },
@@ -105,6 +110,10 @@ export function readConfig(flags: Settings, env: Env): Config {
     },
   }
 }
+
+/** A file that is named must be there; the usual one may be missing. */
+const routesIn = (named: string | undefined, usual: string): readonly RouteSetting[] =>
+  named === undefined && !existsSync(usual) ? [] : readRoutesFile(resolve(named ?? usual))
 
 /** Flat names and texts, so that a setting is written in one way wherever it is written. */
 function readFile(path: string): Settings {

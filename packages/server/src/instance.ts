@@ -23,10 +23,13 @@ import { createStreamSlots } from './http/stream.ts'
 import type { Journal } from './journal.ts'
 import type { ServerKeys } from './keys.ts'
 import { createNonces } from './nonce.ts'
-import { webhookSink } from './notify/webhook.ts'
+import { hasSinglePageRoute, openLane } from './notify/lane.ts'
+import { openRoutes } from './notify/open-routes.ts'
+import type { RouteSetting } from './notify/routes-file.ts'
 import { openLog, type RunningLog } from './open-log.ts'
 import type { Clock, Net, Random, Scheduler } from './ports.ts'
 import { recordedSource } from './sources/recorded.ts'
+import { adoptRoutes } from './usecases/deliver-notices.ts'
 import type { Deps } from './usecases/deps.ts'
 import { createInForce } from './usecases/in-force.ts'
 import { createRefusalTally } from './usecases/record-refusal.ts'
@@ -74,6 +77,8 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
     log.error({ cause, detail }, 'started in SAFE MODE')
   const stopping = new AbortController()
   const app = appOf(options, ledger, deps, stopping.signal)
+  warnOfSingleRoute(deps, log)
+  await adoptRoutes(deps)
   const stopWork = workWhenDue(deps, scheduler, log)
   return {
     app,
@@ -84,6 +89,16 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
       await ledger.close()
     },
   }
+}
+
+/** Nobody hears of a page when the one thing that its routes depend on fails (X-05). */
+function warnOfSingleRoute({ lanes }: Deps, log: Logger): void {
+  const routes = lanes.map(({ route }) => route)
+  if (hasSinglePageRoute(routes))
+    log.warn(
+      { routes: routes.map(({ name }) => name) },
+      'pages have no second, independent route: add one in routes.json',
+    )
 }
 
 function depsOf(options: InstanceOptions, ledger: RunningLog): Deps {
@@ -100,21 +115,34 @@ function depsOf(options: InstanceOptions, ledger: RunningLog): Deps {
     nonces: createNonces(options.random, keys.mac),
     inForce: createInForce(nodeCrypto),
     sources: [recordedSource('act', view), recordedSource('webhook', view)],
-    sink: sinkOf(options, clock),
+    lanes: lanesOf(options, clock),
     refusals: createRefusalTally(),
     leaveSafeMode: options.leaveSafeMode,
   }
 }
 
-function sinkOf(
-  { config, keys, netTo }: InstanceOptions,
+/** The plain webhook of `notice-url`, and what `routes.json` says. */
+function lanesOf(
+  { config, keys, netTo, scheduler }: InstanceOptions,
   clock: Deps['clock'],
-): Deps['sink'] {
-  const { noticeUrl: url, noticePrivate } = config
-  if (url === null) return null
-  const { hostname } = new URL(url)
-  const net = netTo(new Set(noticePrivate ? [hostname.replace(/^\[|\]$/g, '')] : []))
-  return webhookSink({ url, secret: keys.noticeSecret, net, clock })
+): Deps['lanes'] {
+  const { noticeUrl: url, noticePrivate, routes } = config
+  const plain: readonly RouteSetting[] =
+    url === null
+      ? []
+      : [
+          {
+            name: 'notice-url',
+            takes: 'all',
+            kind: 'webhook',
+            url,
+            secret: keys.noticeSecret,
+            private: noticePrivate,
+          },
+        ]
+  return openRoutes([...plain, ...routes], { netTo, clock }).map((route) =>
+    openLane(route, scheduler),
+  )
 }
 
 function appOf(

@@ -18,7 +18,7 @@ const usage = `Usage:
       opens the log with the signed roster and prints the roster's digest
   halligan-server run --dir DIR [--host HOST] [--port PORT] [--url URL]
       [--tls-cert FILE --tls-key FILE] [--anchor FILE] [--log-level LEVEL]
-      [--notice-url URL] [--notice-private true]
+      [--notice-url URL] [--notice-private true] [--routes FILE]
 
 Each setting of run is also read from HALLIGAN_<NAME> and from DIR/config.json.
 `

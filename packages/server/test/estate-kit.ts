@@ -22,7 +22,9 @@ import { nodeCrypto, signerFromSeed } from '@halligan/ledger/node'
 import { type BundleFiles, loadBundle } from '@halligan/policy'
 import { readBundleFolder } from '@halligan/policy/node'
 import { acceptGenesis, enterGenesis, genesisRoster } from '../src/genesis.ts'
+import { nodeScheduler } from '../src/node-ports.ts'
 import { createNonces } from '../src/nonce.ts'
+import { type NoticeLane, openLane } from '../src/notify/lane.ts'
 import type { NoticeSink } from '../src/notify/sink.ts'
 import { openLog, type RunningLog } from '../src/open-log.ts'
 import type { Random } from '../src/ports.ts'
@@ -163,7 +165,7 @@ export async function openEstate(
       recordedSource('act', () => log.store.view()),
       recordedSource('webhook', () => log.store.view()),
     ],
-    sink,
+    lanes: [laneOf(sink)],
     refusals: createRefusalTally(),
     leaveSafeMode: async () => ({
       ok: false,
@@ -186,6 +188,13 @@ export async function openEstate(
   })
   return Object.defineProperty(whole, 'log', { get: () => log })
 }
+
+/** A route called `test` that takes everything and needs nothing. */
+export const laneOf = (sink: NoticeSink, name = 'test'): NoticeLane =>
+  openLane(
+    { name, takes: 'all', kind: 'webhook', means: name, sink, mostAtOnce: 64 },
+    nodeScheduler,
+  )
 
 let made = 0
 

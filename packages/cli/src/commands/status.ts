@@ -4,7 +4,7 @@ import type { ReadGrant } from '@halligan/sdk'
 import { Command } from 'commander'
 import { act, type Common, type Outcome, type Run, shown } from '../command.ts'
 import { type Desk, namedGrant, openDesk } from '../desk.ts'
-import { alertRows } from '../display/alert.ts'
+import { alertRows, estateAlertRows } from '../display/alert.ts'
 import { counted } from '../display/counted.ts'
 import { clockTime, fromNow } from '../display/duration.ts'
 import { describeFully } from '../display/entry.ts'
@@ -48,6 +48,7 @@ async function estateStatus(
     ['policy', bundleDigest ?? 'none in force'],
     ['reviews', `${reviews.open} open, ${reviews.overdue} overdue`],
     ...overdueRows(status.value.grants),
+    ...estateAlertRows(status.value.alerts),
     ...(safeMode.length === 0
       ? []
       : [['SAFE MODE', safeMode.map(visible).join(', ')] as const]),

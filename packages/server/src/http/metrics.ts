@@ -1,5 +1,6 @@
 import type { Grant, Phase } from '@halligan/core'
 import { isIn, isSettled, openedPhases, owesRotation, secondsAfter } from '@halligan/core'
+import { hasSinglePageRoute } from '../notify/lane.ts'
 import type { SafeMode } from '../safe-mode.ts'
 import type { GrantFilter, View } from '../store/port.ts'
 import type { Deps } from '../usecases/deps.ts'
@@ -113,5 +114,21 @@ export function statusOf(deps: GaugeDeps) {
     bundleDigest: deps.view().bundleInForce(),
     grants: { waiting, active, ending, overdue, rotationsOverdue },
     reviews: { open: gauges.reviewsOpen, overdue: gauges.reviewsOverdue },
+    alerts: alertsOf(deps),
+  }
+}
+
+/** ALERT_PENDING, route by route. */
+function alertsOf(deps: GaugeDeps) {
+  const view = deps.view()
+  const routes = deps.lanes.map(({ route }) => route)
+  return {
+    routes: routes.map(({ name, kind, takes }) => ({
+      route: name,
+      kind,
+      takes,
+      ...view.waitingOn(name, most),
+    })),
+    singleRoute: hasSinglePageRoute(routes),
   }
 }

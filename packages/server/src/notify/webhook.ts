@@ -1,7 +1,6 @@
-import type { Instant } from '@halligan/core'
 import { Webhook } from 'standardwebhooks'
 import type { Clock, Net } from '../ports.ts'
-import type { Notice } from '../store/port.ts'
+import { bodyOf } from './body.ts'
 import type { NoticeSink } from './sink.ts'
 
 export type WebhookSinkOptions = Readonly<{
@@ -32,12 +31,3 @@ export function webhookSink(options: WebhookSinkOptions): NoticeSink {
     },
   }
 }
-
-const bodyOf = ({ kind, at, grant, payload }: Notice): string =>
-  JSON.stringify({
-    type: `halligan.${kind}`,
-    timestamp: isoOf(at),
-    data: { grant, ...payload },
-  })
-
-const isoOf = (at: Instant): string => new Date(at).toISOString()

@@ -32,14 +32,8 @@ export type GrantFilter = Readonly<{
 /** Work that the passing of time makes due. Kept in the store, so no restart or suspend loses it. */
 export type DueWork = Readonly<{
   at: Instant
-  kind:
-    | 'time_out'
-    | 'overdue'
-    | 'rotation_overdue'
-    | 'review_overdue'
-    | 'notify'
-    | 'refusal_summary'
-  /** A grant id, outbox id or principal, as `kind` says. */
+  kind: 'time_out' | 'overdue' | 'rotation_overdue' | 'review_overdue' | 'refusal_summary'
+  /** A grant id, or `log`. */
   subject: string
 }>
 
@@ -50,9 +44,21 @@ export type Notice = Readonly<{
   grant: GrantId | null
   /** Ids and enums only; the receiver opens Halligan for the rest. */
   payload: Readonly<Record<string, string | number | boolean | null>>
+  /** When the last of its routes took it. */
+  deliveredAt: Instant | null
+  routes: readonly NoticeDelivery[]
+}>
+
+/** One notice on one route. `gone`: the route was configured no more before it took it. */
+export type NoticeDelivery = Readonly<{
+  route: string
   deliveredAt: Instant | null
   attempts: number
+  gone: boolean
 }>
+
+/** A way out of the house, and whether it takes what can wait for the morning too. */
+export type AlertRoute = Readonly<{ name: string; takes: 'pages' | 'all' }>
 
 /** A proposed policy bundle on its way to being applied by quorum. */
 export type PolicyChange = Readonly<{
@@ -88,6 +94,7 @@ export interface View {
   /** Digest of the last of them; null before the first. */
   rosterInForce(): Digest | null
   due(now: Instant, limit: number): readonly DueWork[]
+  /** When there is something to do next, notices included. */
   nextDue(): Instant | null
   /** Activations in [since, now), drills aside. */
   uses(of: { entitlement?: string; person?: PrincipalId }, since: Instant): number
@@ -96,6 +103,10 @@ export interface View {
     filter: { grant?: GrantId; undelivered?: boolean },
     limit: number,
   ): readonly Notice[]
+  /** What `route` has to be tried with by now: pages first. */
+  dueNotices(route: string, now: Instant, limit: number): readonly Notice[]
+  /** What `route` has not taken yet, counted to `most`. */
+  waitingOn(route: string, most: number): Readonly<{ waiting: number; pages: number }>
   /** Last receipt of an enforcer: its next must chain to it. */
   lastReceipt(enforcer: string): Readonly<{ seq: number; digest: Digest }> | null
   sealed(
@@ -111,10 +122,12 @@ export interface Tx extends View {
   putBlob(blob: Blob): void
   /** False if it was used before. */
   useNonce(nonce: string, expires: Instant): boolean
-  putNotice(notice: Omit<Notice, 'deliveredAt' | 'attempts'>): void
-  noticeDelivered(id: string, at: Instant): void
+  putNotice(notice: Omit<Notice, 'deliveredAt' | 'routes'>, routes: readonly string[]): void
+  noticeDelivered(id: string, route: string, at: Instant): void
   /** Counts an attempt before it is made, and puts the next off. */
-  noticeTried(id: string, retryAt: Instant): void
+  noticeTried(id: string, route: string, retryAt: Instant): void
+  /** Whatever is not delivered wholly waits on exactly these routes from now on. */
+  adoptRoutes(routes: readonly AlertRoute[], at: Instant): void
   putBundle(digest: Digest, files: Readonly<Record<string, string>>): void
   putRoster(roster: Envelope): void
   putSealed(

@@ -24,7 +24,11 @@ export function readGrants(db: DatabaseSync): GrantReads {
   const dueNow = db.prepare(
     `${dueWork} SELECT * FROM work WHERE at <= ? ORDER BY at LIMIT ?`,
   )
-  const nextDue = db.prepare(`${dueWork} SELECT min(at) AS at FROM work`)
+  const nextDue = db.prepare(`${dueWork} SELECT min(at) AS at FROM (
+    SELECT min(at) AS at FROM work
+    UNION ALL
+    SELECT min(retry_at) FROM notice_routes WHERE delivered_at IS NULL AND gone_at IS NULL
+  )`)
 
   return {
     grant: (id) => grantIn(one.get(id)),
@@ -47,8 +51,6 @@ export function readGrants(db: DatabaseSync): GrantReads {
 const dueWork = `
   WITH work AS (
     SELECT at, kind, subject FROM due
-    UNION ALL
-    SELECT retry_at, 'notify', id FROM notices WHERE delivered_at IS NULL
     UNION ALL
     SELECT min(first_at) + 60000, 'refusal_summary', 'log' FROM refusal_counts
       HAVING count(*) > 0

@@ -28,6 +28,7 @@ import {
   reported,
   wholeStory,
 } from '../../test/story.ts'
+import { describeOutbox } from './outbox.contract.ts'
 import type { Store, Tx } from './port.ts'
 
 const start = 1_760_000_000_000 as Instant
@@ -299,24 +300,7 @@ export function storeContract(
       expect(made.compare()).toBeNull()
     })
 
-    test('a notice is due until it is delivered', () => {
-      const payload = { grant: g }
-      commit(start, (tx) =>
-        tx.putNotice({ id: 'n1', at: start, kind: 'requested', grant: g, payload }),
-      )
-      expect(store.view().due(start, 9)).toEqual([
-        { at: start, kind: 'notify', subject: 'n1' },
-      ])
-      commit(start, (tx) => tx.noticeTried('n1', later(30)))
-      expect(store.view().due(later(29), 9)).toEqual([])
-      expect(store.view().nextDue()).toBe(later(30))
-      commit(later(30), (tx) => tx.noticeDelivered('n1', later(30)))
-      expect(store.view().nextDue()).toBeNull()
-      expect(store.view().notices({ grant: g }, 9)).toMatchObject([
-        { id: 'n1', attempts: 1 },
-      ])
-      expect(store.view().notices({ undelivered: true }, 9)).toEqual([])
-    })
+    describeOutbox(() => ({ view: () => store.view(), commit }))
 
     test('refusal entries have a quota each minute, and the rest are counted', () => {
       const take = (at: Instant) => {

@@ -3,14 +3,14 @@ import type {
   Commitment,
   Digest,
   Envelope,
-  GrantId,
   Incident,
   Instant,
   PrincipalId,
 } from '@halligan/core'
 import type { LogTable } from './log-table.ts'
+import { readOutbox } from './outbox.ts'
 import type { Places } from './places.ts'
-import type { Notice, PolicyChange, View } from './port.ts'
+import type { PolicyChange, View } from './port.ts'
 import { readGrants } from './read-grants.ts'
 
 type Row = Readonly<Record<string, unknown>>
@@ -25,7 +25,7 @@ export function createView(db: DatabaseSync, log: LogTable, places: Places): Vie
     ...readBlobs(db),
     ...readIncidents(db),
     ...readPolicy(db),
-    ...readNotices(db),
+    ...readOutbox(db),
     ...readEnforcers(db),
   }
 }
@@ -110,27 +110,6 @@ const changeIn = (row: Row): PolicyChange => ({
   proposedAt: row.proposed_at as Instant,
   approvers: JSON.parse(String(row.approvers)),
   appliedAt: row.applied_at as Instant | null,
-})
-
-function readNotices(db: DatabaseSync): Pick<View, 'notices'> {
-  const find = db.prepare(`
-    SELECT * FROM notices
-    WHERE (?1 IS NULL OR grant_id = ?1) AND (?2 = 0 OR delivered_at IS NULL)
-    ORDER BY at, id LIMIT ?3`)
-  return {
-    notices: ({ grant, undelivered }, limit) =>
-      find.all(grant ?? null, Number(undelivered ?? false), limit).map(noticeIn),
-  }
-}
-
-const noticeIn = (row: Row): Notice => ({
-  id: String(row.id),
-  at: row.at as Instant,
-  kind: String(row.kind),
-  grant: row.grant_id as GrantId | null,
-  payload: JSON.parse(String(row.payload)),
-  deliveredAt: row.delivered_at as Instant | null,
-  attempts: Number(row.attempts),
 })
 
 function readEnforcers(db: DatabaseSync): Pick<View, 'lastReceipt' | 'sealed'> {

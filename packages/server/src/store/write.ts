@@ -2,6 +2,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { Instant } from '@halligan/core'
 import { type Crypto, payloadDigest } from '@halligan/ledger'
 import type { LogTable } from './log-table.ts'
+import { writeOutbox } from './outbox.ts'
 import type { Tx, View } from './port.ts'
 import type { Projector } from './project-grant.ts'
 
@@ -23,7 +24,7 @@ export function createTx(
       return placed
     },
     ...writeDocuments(db, crypto),
-    ...writeNotices(db),
+    ...writeOutbox(db),
     ...writeCounts(db),
   }
 }
@@ -51,29 +52,6 @@ function writeDocuments(db: DatabaseSync, crypto: Crypto): Documents {
     },
     // Used nonces are kept for ever: a clock that jumps frees none of them (TM-02).
     useNonce: (value, expires) => nonce.run(value, expires).changes === 1,
-  }
-}
-
-function writeNotices(
-  db: DatabaseSync,
-): Pick<Tx, 'putNotice' | 'noticeDelivered' | 'noticeTried'> {
-  const put = db.prepare(`
-    INSERT OR IGNORE INTO notices (id, at, kind, grant_id, payload, retry_at)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?2)`)
-  const delivered = db.prepare('UPDATE notices SET delivered_at = ? WHERE id = ?')
-  const tried = db.prepare(
-    'UPDATE notices SET retry_at = ?, attempts = attempts + 1 WHERE id = ?',
-  )
-  return {
-    putNotice({ id, at, kind, grant, payload }) {
-      put.run(id, at, kind, grant, JSON.stringify(payload))
-    },
-    noticeDelivered(id, at) {
-      delivered.run(at, id)
-    },
-    noticeTried(id, retryAt) {
-      tried.run(retryAt, id)
-    },
   }
 }
 

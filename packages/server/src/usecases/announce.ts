@@ -14,6 +14,7 @@ import {
 } from '@halligan/core'
 import { type Bundle, membersOf, systemOf } from '@halligan/policy'
 import type { Tx } from '../store/port.ts'
+import { routesFor } from './deliver-notices.ts'
 import type { Deps } from './deps.ts'
 
 type People = readonly PrincipalId[]
@@ -43,21 +44,24 @@ export function announce(
   const circle = circleOf(deps, tx, policy.value, grant)
   for (const { kind, urgency, to } of announcements(grant, event, circle))
     for (const person of new Set(to))
-      tx.putNotice({
-        id: `${index}.${kind}.${person}`,
-        at: event.at,
-        kind,
-        grant: grant.id,
-        payload: {
-          to: person,
-          urgency,
-          entitlement: grant.terms.entitlement,
-          requester: grant.terms.requester,
-          route: grant.terms.route.name,
-          incident: grant.terms.incident,
-          drill: grant.drill,
+      tx.putNotice(
+        {
+          id: `${index}.${kind}.${person}`,
+          at: event.at,
+          kind,
+          grant: grant.id,
+          payload: {
+            to: person,
+            urgency,
+            entitlement: grant.terms.entitlement,
+            requester: grant.terms.requester,
+            route: grant.terms.route.name,
+            incident: grant.terms.incident,
+            drill: grant.drill,
+          },
         },
-      })
+        routesFor(deps, urgency),
+      )
 }
 
 /** Events that anybody is told of at all. */

@@ -1,7 +1,7 @@
 import type { Envelope, Result, Roster } from '@halligan/core'
 import type { Crypto, Signer } from '@halligan/ledger'
 import type { Nonces } from '../nonce.ts'
-import type { NoticeSink } from '../notify/sink.ts'
+import type { NoticeLane } from '../notify/lane.ts'
 import type { Clock, Random } from '../ports.ts'
 import type { IncidentSource } from '../sources/port.ts'
 import type { View, Writer, WriterRefusal } from '../store/port.ts'
@@ -23,8 +23,8 @@ export type Deps = Readonly<{
   nonces: Nonces
   inForce: InForce
   sources: readonly IncidentSource[]
-  /** Null when no webhook is configured: notices then stay undelivered, and are shown so. */
-  sink: NoticeSink | null
+  /** Where notices go. With none, they stay undelivered and are shown so. */
+  lanes: readonly NoticeLane[]
   refusals: RefusalTally
   /** Takes the roster that closes this log and opens the next (PROTOCOL 7). */
   leaveSafeMode(

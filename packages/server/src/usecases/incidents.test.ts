@@ -4,6 +4,7 @@ import { Webhook } from 'standardwebhooks'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import {
   blobOf,
+  laneOf,
   must,
   type Name,
   openEstate,
@@ -180,7 +181,10 @@ test('a notice arrives as one signed message that holds ids and no text', async 
     const net = createNet(new Set(['127.0.0.1']))
     const clock = { now: () => Date.now() as ReturnType<typeof estate.deps.clock.now> }
     const url = `http://127.0.0.1:${port}/hook`
-    const deps = { ...estate.deps, sink: webhookSink({ url, secret, net, clock }) }
+    const deps = {
+      ...estate.deps,
+      lanes: [laneOf(webhookSink({ url, secret, net, clock }))],
+    }
     await declareIncident(estate)
     await request(estate, { reason: 'the reason stays inside' })
     await workOff({ ...estate, deps })

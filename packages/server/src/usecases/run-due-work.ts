@@ -16,10 +16,10 @@ import {
   openedPhases,
   owesRotation,
   type Result,
-  secondsAfter,
 } from '@halligan/core'
-import type { DueWork, Notice, Tx } from '../store/port.ts'
+import type { DueWork, Tx } from '../store/port.ts'
 import { changeGrant } from './change-grant.ts'
+import { beginDeliveries } from './deliver-notices.ts'
 import type { Deps } from './deps.ts'
 import { openOrderOf } from './open-order.ts'
 import type { Refusal } from './refusal.ts'
@@ -27,10 +27,7 @@ import type { Refusal } from './refusal.ts'
 /** At once; what is left is due still, and comes with the next call. */
 const mostAtOnce = 256
 
-/** However many notices a dead sink has left waiting, those that are due are found among them. */
-const mostWaiting = 10_000
-
-/** `told` resolves once the sink has had its say, which nothing else waits for (INV-25). Never rejects. */
+/** `told` resolves once every route has had its say, which nothing else waits for (INV-25). Never rejects. */
 export type DueRun = Readonly<{ worked: number; told: Promise<void> }>
 
 /** Does all that is due now, ends before everything else. What fails stays due. */
@@ -38,12 +35,11 @@ export async function runDueWork(deps: Deps): Promise<DueRun> {
   await tellTally(deps)
   const due = deps.view().due(deps.clock.now(), mostAtOnce)
   const entered = due
-    .filter(({ kind }) => kind !== 'notify')
     .toSorted((one, other) => urgency(one) - urgency(other))
     .map((work) => enterDue(deps, work))
   await Promise.all(entered)
-  const claimed = await claimNotices(deps, due)
-  return { worked: due.length, told: deliverNotices(deps, claimed) }
+  const { begun, told } = await beginDeliveries(deps)
+  return { worked: due.length + begun, told }
 }
 
 /** What may still stand open comes first. */
@@ -135,52 +131,3 @@ async function tellTally({ refusals, writer }: Deps): Promise<void> {
     },
   })
 }
-
-/** Due notices, put off until their next try before this one begins: a crash between costs a delay. */
-async function claimNotices(
-  deps: Deps,
-  due: readonly DueWork[],
-): Promise<readonly Notice[]> {
-  const ids = new Set(
-    due.flatMap(({ kind, subject }) => (kind === 'notify' ? subject : [])),
-  )
-  if (ids.size === 0) return []
-  const claimed = await deps.writer.submit<readonly Notice[], Refusal>({
-    name: 'claim_notices',
-    key: null,
-    ending: true,
-    run: (tx, now) => {
-      const notices = tx
-        .notices({ undelivered: true }, mostWaiting)
-        .filter(({ id }) => ids.has(id))
-      for (const { id, attempts } of notices) tx.noticeTried(id, retryAt(now, attempts))
-      return ok(notices)
-    },
-  })
-  return claimed.ok ? claimed.value : []
-}
-
-async function deliverNotices(deps: Deps, notices: readonly Notice[]): Promise<void> {
-  const told = await Promise.all(notices.map((notice) => tell(deps, notice)))
-  const delivered = notices.filter((_, i) => told[i] === true)
-  if (delivered.length === 0) return
-  const recorded = deps.writer.submit<null, Refusal>({
-    name: 'notices_delivered',
-    key: null,
-    ending: true,
-    run: (tx, now) => {
-      for (const { id } of delivered) tx.noticeDelivered(id, now)
-      return ok(null)
-    },
-  })
-  // What could not be recorded as told is due again, and told twice.
-  await recorded.then(Boolean, () => false)
-}
-
-/** A sink that throws is a sink that did not deliver: the notice stays, and is shown as undelivered. */
-const tell = async ({ sink }: Deps, notice: Notice): Promise<boolean> =>
-  sink === null ? false : await sink.deliver(notice).catch(() => false)
-
-/** 5 s, 10 s, 20 s ... at most 5 minutes apart, and without end. */
-const retryAt = (now: Instant, attempts: number): Instant =>
-  secondsAfter(now, Math.min(300, 5 * 2 ** Math.min(attempts, 6)))

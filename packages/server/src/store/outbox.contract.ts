@@ -1,0 +1,94 @@
+import type { Instant } from '@halligan/core'
+import { describe, expect, test } from 'vitest'
+import { grantId } from '../../test/story.ts'
+import type { Tx, View } from './port.ts'
+
+const start = 1_760_000_000_000 as Instant
+const later = (seconds: number) => (start + seconds * 1000) as Instant
+const g = grantId(0)
+
+type Given = Readonly<{
+  view(): View
+  commit(now: Instant, work: (tx: Tx) => unknown): void
+}>
+
+/** What a store promises of the notices in it. */
+export function describeOutbox(given: () => Given): void {
+  describe('a notice', () => {
+    const put = (id: string, urgency: 'page' | 'tell', routes: readonly string[]) =>
+      given().commit(start, (tx) => {
+        const payload = { urgency }
+        tx.putNotice({ id, at: start, kind: 'requested', grant: g, payload }, routes)
+      })
+    const dueOn = (route: string, now = start) =>
+      given()
+        .view()
+        .dueNotices(route, now, 9)
+        .map(({ id }) => id)
+    const undelivered = () =>
+      given()
+        .view()
+        .notices({ undelivered: true }, 9)
+        .map(({ id }) => id)
+    const adopt = (...routes: Parameters<Tx['adoptRoutes']>[0]) =>
+      given().commit(later(60), (tx) => tx.adoptRoutes(routes, later(60)))
+
+    test('is due on each route until that route took it', () => {
+      put('n1', 'page', ['a', 'b'])
+      expect([dueOn('a'), dueOn('b')]).toEqual([['n1'], ['n1']])
+      given().commit(start, (tx) => tx.noticeTried('n1', 'a', later(30)))
+      expect([dueOn('a', later(29)), dueOn('b')]).toEqual([[], ['n1']])
+      given().commit(start, (tx) => tx.noticeDelivered('n1', 'b', later(5)))
+      expect(given().view().nextDue()).toBe(later(30))
+      expect(undelivered()).toEqual(['n1'])
+      given().commit(later(30), (tx) => tx.noticeDelivered('n1', 'a', later(30)))
+      expect(given().view().nextDue()).toBeNull()
+      expect(undelivered()).toEqual([])
+      expect(given().view().notices({ grant: g }, 9)).toMatchObject([
+        {
+          id: 'n1',
+          deliveredAt: later(30),
+          routes: [
+            { route: 'a', attempts: 1, deliveredAt: later(30) },
+            { route: 'b', attempts: 0, deliveredAt: later(5) },
+          ],
+        },
+      ])
+    })
+
+    test('that wakes somebody goes before one that can wait', () => {
+      put('n1', 'tell', ['a'])
+      put('n2', 'page', ['a'])
+      expect(dueOn('a')).toEqual(['n2', 'n1'])
+      expect(given().view().waitingOn('a', 9)).toEqual({ waiting: 2, pages: 1 })
+      expect(given().view().waitingOn('a', 1)).toEqual({ waiting: 1, pages: 1 })
+    })
+
+    test('Q-05 of a route that is renamed or taken away waits on those that are there', () => {
+      put('n1', 'page', ['old'])
+      put('n2', 'tell', ['old'])
+      adopt({ name: 'new', takes: 'all' }, { name: 'pager', takes: 'pages' })
+      expect([dueOn('old', later(60)), dueOn('new', later(60))]).toEqual([[], ['n1', 'n2']])
+      expect(dueOn('pager', later(60))).toEqual(['n1'])
+      given().commit(later(61), (tx) => tx.noticeDelivered('n2', 'new', later(61)))
+      expect(undelivered()).toEqual(['n1'])
+      adopt({ name: 'old', takes: 'all' })
+      expect(dueOn('old', later(60))).toEqual(['n1'])
+    })
+
+    test('that nothing was configured for waits for the first route', () => {
+      put('n1', 'page', [])
+      expect(undelivered()).toEqual(['n1'])
+      expect(given().view().nextDue()).toBeNull()
+      adopt({ name: 'a', takes: 'all' })
+      expect(dueOn('a', later(60))).toEqual(['n1'])
+    })
+
+    test('that was delivered is told to no route that comes later', () => {
+      put('n1', 'page', ['a'])
+      given().commit(start, (tx) => tx.noticeDelivered('n1', 'a', start))
+      adopt({ name: 'a', takes: 'all' }, { name: 'b', takes: 'all' })
+      expect(dueOn('b', later(60))).toEqual([])
+    })
+  })
+}

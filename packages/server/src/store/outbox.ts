@@ -1,0 +1,134 @@
+/**
+ * Notices and the routes that each of them takes. A route's state is its own: a dead one neither delays nor hides what
+ * another does (X-05).
+ *
+ * @module
+ */
+import type { DatabaseSync } from 'node:sqlite'
+import type { GrantId, Instant } from '@halligan/core'
+import type { Notice, NoticeDelivery, Tx, View } from './port.ts'
+
+type Row = Readonly<Record<string, unknown>>
+
+type Reads = Pick<View, 'notices' | 'dueNotices' | 'waitingOn'>
+type Writes = Pick<Tx, 'putNotice' | 'noticeDelivered' | 'noticeTried' | 'adoptRoutes'>
+
+export function readOutbox(db: DatabaseSync): Reads {
+  const order = 'ORDER BY at, id LIMIT ?'
+  const all = db.prepare(`SELECT * FROM notices ${order}`)
+  const ofGrant = db.prepare(`SELECT * FROM notices WHERE grant_id = ? ${order}`)
+  const undelivered = db.prepare(
+    `SELECT * FROM notices WHERE delivered_at IS NULL ${order}`,
+  )
+  const ofBoth = db.prepare(
+    `SELECT * FROM notices WHERE grant_id = ? AND delivered_at IS NULL ${order}`,
+  )
+  const routesOf = db.prepare('SELECT * FROM notice_routes WHERE notice = ? ORDER BY route')
+  const due = db.prepare(`
+    SELECT notices.* FROM notice_routes JOIN notices ON id = notice
+    WHERE route = ? AND notice_routes.retry_at <= ? AND ${waiting}
+    ORDER BY page DESC, notice_routes.retry_at LIMIT ?`)
+  const counted = db.prepare(`
+    SELECT count(*) AS waiting, coalesce(sum(page), 0) AS pages FROM
+      (SELECT page FROM notice_routes WHERE route = ? AND ${waiting}
+        ORDER BY page DESC LIMIT ?)`)
+  const noticeIn = (row: Row): Notice => {
+    const routes = routesOf.all(String(row.id)).map(deliveryIn)
+    return {
+      id: String(row.id),
+      at: row.at as Instant,
+      kind: String(row.kind),
+      grant: row.grant_id as GrantId | null,
+      payload: JSON.parse(String(row.payload)),
+      deliveredAt: row.delivered_at as Instant | null,
+      routes,
+    }
+  }
+  return {
+    notices({ grant, undelivered: isUndelivered = false }, limit) {
+      if (grant === undefined)
+        return (isUndelivered ? undelivered : all).all(limit).map(noticeIn)
+      return (isUndelivered ? ofBoth : ofGrant).all(grant, limit).map(noticeIn)
+    },
+    dueNotices: (route, now, limit) => due.all(route, now, limit).map(noticeIn),
+    waitingOn(route, most) {
+      const row = counted.get(route, most)
+      return { waiting: Number(row?.waiting), pages: Number(row?.pages) }
+    },
+  }
+}
+
+/** Of a delivery that is still owed. */
+const waiting = 'notice_routes.delivered_at IS NULL AND gone_at IS NULL'
+
+const deliveryIn = (row: Row): NoticeDelivery => ({
+  route: String(row.route),
+  deliveredAt: row.delivered_at as Instant | null,
+  attempts: Number(row.attempts),
+  gone: row.gone_at !== null,
+})
+
+export function writeOutbox(db: DatabaseSync): Writes {
+  const put = db.prepare(`
+    INSERT OR IGNORE INTO notices (id, at, kind, grant_id, payload) VALUES (?, ?, ?, ?, ?)`)
+  const send = db.prepare(`
+    INSERT OR IGNORE INTO notice_routes (notice, route, page, retry_at)
+    SELECT ?1, ?2, ?3, ?4 WHERE EXISTS (SELECT 1 FROM notices WHERE id = ?1)`)
+  const delivered = db.prepare(
+    'UPDATE notice_routes SET delivered_at = ? WHERE notice = ? AND route = ?',
+  )
+  const done = db.prepare(`
+    UPDATE notices SET delivered_at = ?1 WHERE id = ?2 AND delivered_at IS NULL AND NOT EXISTS
+      (SELECT 1 FROM notice_routes WHERE notice = ?2 AND ${waiting})`)
+  const tried = db.prepare(`
+    UPDATE notice_routes SET retry_at = ?, attempts = attempts + 1
+    WHERE notice = ? AND route = ?`)
+  return {
+    putNotice({ id, at, kind, grant, payload }, routes) {
+      put.run(id, at, kind, grant, JSON.stringify(payload))
+      const page = Number(payload.urgency === 'page')
+      for (const route of routes) send.run(id, route, page, at)
+    },
+    noticeDelivered(id, route, at) {
+      delivered.run(at, id, route)
+      done.run(at, id)
+    },
+    noticeTried(id, route, retryAt) {
+      tried.run(retryAt, id, route)
+    },
+    ...adoption(db),
+  }
+}
+
+/** What waits follows the configuration: a new route takes it over, and one that went away owes nothing more. */
+function adoption(db: DatabaseSync): Pick<Tx, 'adoptRoutes'> {
+  const leave = db.prepare(`
+    UPDATE notice_routes SET gone_at = ?1 WHERE ${waiting}
+      AND route NOT IN (SELECT value FROM json_each(?2))`)
+  const comeBack = db.prepare(`
+    UPDATE notice_routes SET gone_at = NULL WHERE gone_at IS NOT NULL AND delivered_at IS NULL
+      AND route = ? AND notice IN (SELECT id FROM notices WHERE delivered_at IS NULL)`)
+  const adopt = db.prepare(`
+    INSERT OR IGNORE INTO notice_routes (notice, route, page, retry_at)
+    SELECT id, ?1, payload ->> '$.urgency' = 'page', ?3 FROM notices
+    WHERE delivered_at IS NULL AND (?2 OR payload ->> '$.urgency' = 'page')`)
+  const done = db.prepare(`
+    UPDATE notices SET delivered_at = ?1 WHERE delivered_at IS NULL
+      AND EXISTS (SELECT 1 FROM notice_routes WHERE notice = id AND delivered_at IS NOT NULL)
+      AND NOT EXISTS (SELECT 1 FROM notice_routes WHERE notice = id AND ${waiting})`)
+  const before = db.prepare('SELECT routes FROM adopted_routes')
+  const after = db.prepare('UPDATE adopted_routes SET routes = ?')
+  return {
+    adoptRoutes(routes, at) {
+      const text = JSON.stringify(routes.map(({ name, takes }) => ({ name, takes })))
+      if (before.get()?.routes === text) return
+      after.run(text)
+      leave.run(at, JSON.stringify(routes.map(({ name }) => name)))
+      for (const { name, takes } of routes) {
+        comeBack.run(name)
+        adopt.run(name, Number(takes === 'all'), at)
+      }
+      done.run(at)
+    },
+  }
+}
