@@ -1,0 +1,202 @@
+/**
+ * All by which somebody who was root, or in a group, may come back: who may log in, who may become root, what runs by
+ * itself, and what runs as another. Secrets are never in it, only whether they changed.
+ *
+ * @module
+ */
+import { createHash } from 'node:crypto'
+import { lstatSync, readdirSync, readFileSync, readlinkSync, type Stats } from 'node:fs'
+import { isMissing, type LinuxHost, readHostFile, run } from './linux-host.ts'
+import type { Notes } from './linux-note.ts'
+import type { LinuxSettings } from './linux-settings.ts'
+import { gave } from './linux-strangers.ts'
+import { grantOfFile } from './linux-sudoers.ts'
+import { homeFiles, homeKeys, watched } from './linux-watched.ts'
+import type { Difference, Held, Snapshot } from './port.ts'
+
+/** `[kind, object, detail]`. */
+type Row = readonly [kind: string, object: string, detail: string]
+
+const mostRows = 20_000
+const mostBytesToRead = 1024 * 1024
+const millisToFind = 9_000
+
+/** What grants of ours that are not over have made is not in it: those have their own orders and receipts. */
+export async function takeSnapshot(
+  host: LinuxHost,
+  settings: LinuxSettings,
+  notes: Notes,
+  held: readonly Held[],
+): Promise<Snapshot> {
+  const isOurs = (account: string, group: string) =>
+    held.some(({ grant }) => gave(notes.of(grant), account, group))
+  const isOurRule = (path: string) => {
+    const grant = grantOfFile(path.replace('/etc/sudoers.d/', '').replace(/\.new$/, ''))
+    return held.some((other) => other.grant === grant)
+  }
+  const accounts = linesOf(host, '/etc/passwd')
+  const homes = accounts.map(([name = '', , , , , home = '']) => ({ name, home }))
+  const own = new Set(['root', ...settings.accounts.values()])
+  const rows: Row[] = [
+    ...accounts.map(([name = '', , ...rest]): Row => ['account', name, rest.join(':')]),
+    ...secretsIn(host, '/etc/shadow', 'password'),
+    ...secretsIn(host, '/etc/gshadow', 'group_password'),
+    ...membersIn(host, isOurs),
+    ...watched.flatMap(([kind, paths]) =>
+      paths
+        .flatMap((path) => tree(host, kind, path))
+        .filter(([, path]) => !isOurRule(path)),
+    ),
+    ...homes.flatMap(({ home }) =>
+      homeKeys.flatMap((file) => keysIn(host, `${home}/${file}`)),
+    ),
+    ...homes
+      .filter(({ name }) => own.has(name))
+      .flatMap(({ home }) =>
+        homeFiles.flatMap((file) => tree(host, 'home_file', `${home}/${file}`)),
+      ),
+    ...(await elevating(
+      host,
+      homes.map(({ home }) => home),
+    )),
+  ]
+  const lines = [...new Set(rows.slice(0, mostRows).map((row) => JSON.stringify(row)))]
+  if (rows.length > mostRows) lines.push(JSON.stringify(['incomplete', 'rows', '']))
+  return JSON.stringify(lines.toSorted())
+}
+
+const linesOf = (host: LinuxHost, path: string): readonly (readonly string[])[] =>
+  (readHostFile(host, path) ?? '')
+    .split('\n')
+    .filter((line) => line.length > 0)
+    .map((line) => line.split(':'))
+
+/** A hash of what is a salted hash already: it tells that a password changed, and nothing of it. */
+const secretsIn = (host: LinuxHost, path: string, kind: string): readonly Row[] =>
+  linesOf(host, path).map(([name = '', secret = '', ...rest]) => {
+    const shown = /^[!*]*$/.test(secret) ? secret || 'empty' : digest(secret)
+    const more = kind === 'password' ? rest.slice(1).join(':') : (rest[0] ?? '')
+    return [kind, name, `${shown} ${more}`]
+  })
+
+const membersIn = (
+  host: LinuxHost,
+  isOurs: (account: string, group: string) => boolean,
+): readonly Row[] =>
+  linesOf(host, '/etc/group').flatMap(([group = '', , gid = '', members = '']) => [
+    ['group', group, gid] as const,
+    ...members
+      .split(',')
+      .filter((member) => member !== '' && !isOurs(member, group))
+      .map((member) => ['member', `${member} in ${group}`, ''] as const),
+  ])
+
+const digest = (bytes: string | Buffer): string =>
+  createHash('sha256').update(bytes).digest('base64url').slice(0, 22)
+
+/** Links are named, not followed: a grantee may point them anywhere. */
+function tree(host: LinuxHost, kind: string, path: string): readonly Row[] {
+  const at = host.root() + path
+  const stats = attempt(() => lstatSync(at))
+  if (stats === null) return []
+  const who = `${(stats.mode & 0o7777).toString(8)} ${stats.uid}:${stats.gid}`
+  if (stats.isSymbolicLink()) return [[kind, path, `link to ${readlinkSync(at)}`]]
+  if (stats.isDirectory())
+    return [
+      [kind, `${path}/`, who],
+      ...(attempt(() => readdirSync(at)) ?? []).flatMap((name) =>
+        tree(host, kind, `${path}/${name}`),
+      ),
+    ]
+  return [[kind, path, `${who} ${contentOf(at, stats)}`]]
+}
+
+function contentOf(at: string, stats: Stats): string {
+  if (!stats.isFile()) return 'no plain file'
+  if (stats.size > mostBytesToRead) return `${stats.size} bytes of ${stats.mtimeMs}`
+  return digest(attempt(() => readFileSync(at)) ?? '')
+}
+
+/** One row a line: keys are public, and whoever reviews wants to see which. */
+function keysIn(host: LinuxHost, path: string): readonly Row[] {
+  const stats = attempt(() => lstatSync(host.root() + path))
+  if (stats === null) return []
+  if (!stats.isFile() || stats.size > mostBytesToRead)
+    return tree(host, 'authorized_key', path)
+  return (readHostFile(host, path) ?? '')
+    .split('\n')
+    .filter((line) => line.trim().length > 0 && !line.startsWith('#'))
+    .map((line) => ['authorized_key', path, line.slice(0, 400), line] as const)
+    .map(([kind, file, shown, line]) => [kind, `${file}: ${shown}`, digest(line)])
+}
+
+function attempt<T>(read: () => T): T | null {
+  try {
+    return read()
+  } catch (error) {
+    if (isMissing(error)) return null
+    throw error
+  }
+}
+
+const programFolders = '/usr /opt /etc /srv /tmp /var/tmp /dev/shm /home /root'.split(' ')
+
+/** Programs that run as their owner or group, or with capabilities, whoever starts them. */
+async function elevating(
+  host: LinuxHost,
+  homes: readonly string[],
+): Promise<readonly Row[]> {
+  const owned = homes.filter(
+    (home) => !/^\/(proc|sys|dev|run|var|usr|bin|sbin|nonexistent)?(\/|$)/.test(home),
+  )
+  const folders = [...new Set([...programFolders, ...owned])].filter(
+    (folder) => attempt(() => lstatSync(host.root() + folder))?.isDirectory() === true,
+  )
+  const found = await run(
+    host,
+    [
+      'find',
+      ...folders,
+      ...['-xdev', '-type', 'f', '-perm', '/6000'],
+      ...['-printf', '%m %U:%G %s %T@ %p\\0'],
+    ],
+    millisToFind,
+  ).catch(() => null)
+  if (found === null) return [['incomplete', 'setuid files', '']]
+  return found.stdout
+    .split('\0')
+    .filter(Boolean)
+    .map((line) => {
+      const [mode = '', who = '', size = '', changed = '', ...path] = line.split(' ')
+      return ['setuid', path.join(' '), `${mode} ${who} ${size} ${changed}`]
+    })
+}
+
+/** What was added, removed or changed between two snapshots, whoever did it. Names stand as JSON would write them. */
+export function differenceOf(before: Snapshot, after: Snapshot): readonly Difference[] {
+  const [old, current] = [parsed(before), parsed(after)]
+  const described = (change: string, [kind, object, detail]: Row): Difference => ({
+    what: `${kind}_${change}`,
+    object: JSON.stringify(`${object} (${detail})`).slice(1, -1),
+  })
+  return [
+    ...[...current].flatMap(([key, row]) => {
+      const was = old.get(key)
+      if (was === undefined) return [described('added', row)]
+      return was[2] === row[2] ? [] : [described('changed', row)]
+    }),
+    ...[...old]
+      .filter(([key]) => !current.has(key))
+      .map(([, row]) => described('removed', row)),
+  ]
+}
+
+function parsed(snapshot: Snapshot): ReadonlyMap<string, Row> {
+  const lines: readonly string[] = JSON.parse(snapshot)
+  return new Map(
+    lines.map((line) => {
+      const row: Row = JSON.parse(line)
+      return [JSON.stringify(row.slice(0, 2)), row]
+    }),
+  )
+}

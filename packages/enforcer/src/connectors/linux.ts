@@ -1,0 +1,132 @@
+import type { GrantId } from '@halligan/core'
+import { applyGrant } from './linux-apply.ts'
+import { endAccess } from './linux-ending.ts'
+import { dropEvidence, endEvidence, evidenceOf } from './linux-evidence.ts'
+import { type LinuxHost, thisHost } from './linux-host.ts'
+import { hostLock } from './linux-lock.ts'
+import { type Notes, notesIn } from './linux-note.ts'
+import { probeAbsence, probePresence } from './linux-probe.ts'
+import { type LinuxSettings, linuxSettings, rightsOf } from './linux-settings.ts'
+import { differenceOf, takeSnapshot } from './linux-snapshot.ts'
+import { excessOf, standingOn, strangersOn } from './linux-strangers.ts'
+import { accountInRule, removeRule, ruleTextOf } from './linux-sudoers.ts'
+import type { Connector, Opening } from './port.ts'
+import type { ConnectorPorts, MakeConnector } from './registry.ts'
+import { inTurns } from './rounds.ts'
+
+/** The host that the enforcer runs on, as root: groups and sudo rules for accounts that people have there. */
+export const makeLinuxConnector: MakeConnector = (settings, ports) =>
+  linuxConnector(linuxSettings(settings), ports)
+
+export function linuxConnector(
+  settings: LinuxSettings,
+  ports: Pick<ConnectorPorts, 'shelf' | 'held'>,
+  host: LinuxHost = thisHost,
+): Connector {
+  const lock = hostLock(host)
+  const notes = notesIn(settings, ports)
+  const inTurn = turnsPerAccount()
+  const own = (target: string) => {
+    if (target !== settings.target) throw new Error(`${target} is not ${settings.target}`)
+  }
+  const accountOf = (grant: GrantId): string => {
+    const held = ports.held(settings.target).find((other) => other.grant === grant)
+    const known = notes.of(grant)?.account ?? settings.accounts.get(held?.requester ?? '')
+    return known ?? accountInRule(ruleTextOf(host, grant) ?? '') ?? ''
+  }
+
+  return {
+    open: async () => {
+      if (process.geteuid?.() !== 0)
+        throw new Error('the linux connector changes sudoers and groups: run it as root')
+      await lock.take()
+    },
+    close: () => lock.release(),
+    difference: differenceOf,
+    snapshot: async (target) => {
+      own(target)
+      return takeSnapshot(host, settings, notes, ports.held(target))
+    },
+    refuses: (opening) => whyRefused(settings, opening),
+    apply: async (opening) => {
+      own(opening.target)
+      return inTurn(accountOf(opening.grant), () =>
+        lock.whileHeld(() => applyGrant(host, notes, settings, opening)),
+      )
+    },
+    reseal: async (grant, target) => {
+      own(target)
+      return lock.whileHeld(() => resealed(settings, ports, host, notes, grant))
+    },
+    probePresent: async (grant, target) => {
+      own(target)
+      return probePresence(host, grant, notes.of(grant))
+    },
+    end: async (grant, target) => {
+      own(target)
+      await inTurn(accountOf(grant), () => endAccess(host, notes, grant, notes.of(grant)))
+      endEvidence(host, grant, Date.now() as Opening['applyBefore'])
+    },
+    probeAbsent: async (grant, target) => {
+      own(target)
+      return probeAbsence(host, notes, grant, notes.of(grant))
+    },
+    evidence: async (grant, target) => {
+      own(target)
+      return evidenceOf(host, grant)
+    },
+    cleanup: async (grant, target) => {
+      own(target)
+      removeRule(host, grant)
+      dropEvidence(host, grant, (account) => notes.others(grant, account))
+      notes.drop(grant)
+    },
+    standing: async (target) => {
+      own(target)
+      return standingOn(host, notes, ports.held(target))
+    },
+    strangers: async (target) => {
+      own(target)
+      return strangersOn(host, settings, notes, ports.held(target))
+    },
+    excess: async (target) => {
+      own(target)
+      return excessOf(settings)
+    },
+  }
+}
+
+/** Codes are public, and stand in the receipt. */
+function whyRefused(settings: LinuxSettings, opening: Opening): string | null {
+  if (rightsOf(settings, opening.privileges) === null) return 'unknown_privilege'
+  return settings.accounts.has(opening.requester) ? null : 'no_account'
+}
+
+/** There is no secret to renew: the same words again, for a grant that stands. */
+async function resealed(
+  settings: LinuxSettings,
+  { held }: Pick<ConnectorPorts, 'held'>,
+  host: LinuxHost,
+  notes: Notes,
+  grant: GrantId,
+) {
+  const note = notes.of(grant)
+  const stands = held(settings.target).some(
+    (other) => other.grant === grant && other.phase === 'standing',
+  )
+  if (note === null || !stands || !(await probePresence(host, grant, note)))
+    throw new Error(`${grant} does not stand on this host`)
+  return { LINUX_ACCOUNT: note.account }
+}
+
+/** What is read of an account's grants and then acted on is one piece of work. */
+function turnsPerAccount() {
+  const turns = new Map<string, ReturnType<typeof inTurns>>()
+  return async <T>(account: string, work: () => Promise<T>): Promise<T> => {
+    const turn = turns.get(account) ?? inTurns(1)
+    turns.set(account, turn)
+    const done = await turn(async () => ({ value: await work() }))
+    if (done === null) throw new Error('a turn without a limit is never refused')
+    return done.value
+  }
+}
