@@ -2,7 +2,9 @@ import {
   type BenchTarget,
   benchConnector,
 } from '../../packages/enforcer/bench/connector-bench.ts'
+import { mariadbTarget } from '../../packages/enforcer/bench/mariadb-target.ts'
 import { postgresTarget } from '../../packages/enforcer/bench/postgres-target.ts'
+import { openMariadbLab } from '../../packages/enforcer/test/mariadb-lab.ts'
 import { openPostgresLab } from '../../packages/enforcer/test/postgres-lab.ts'
 import { isInstalled, type RealServerName } from '../real-servers.ts'
 import { type Figure, figure, quantile } from './figure.ts'
@@ -20,6 +22,13 @@ const contenders: Readonly<Record<string, Contender>> = {
     async open() {
       const lab = await openPostgresLab(null)
       return { at: postgresTarget(lab), remove: () => lab.remove() }
+    },
+  },
+  mariadb: {
+    needs: 'MariaDB',
+    async open() {
+      const lab = await openMariadbLab()
+      return { at: mariadbTarget(lab), remove: () => lab.remove() }
     },
   },
 }

@@ -294,7 +294,7 @@ function tell(estate: Estate, now: () => Instant, grant: GrantId, forgery: Forge
     decisionDigest: digest(sealedDecision),
     ...{ sealTo, issuedAt, applyBefore: Math.min(issuedAt + 120_000, notAfter) as Instant },
     ...{ notAfter, revokePlan, revokeSloSeconds: 60 },
-    overlapKey: overlapKeyOf(targetName, grant, at?.privileges ?? []),
+    overlapKey: overlapKeyOf(at?.target ?? targetName, grant, at?.privileges ?? []),
   }
   const order = forgery.order?.(honestOrder) ?? honestOrder
   const sealedOrder = sealEnvelope(payloadTypes.order, order, issuer)

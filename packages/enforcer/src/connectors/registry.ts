@@ -1,5 +1,6 @@
 import type { SecretShelf, Vault } from '../store/port.ts'
 import { makeLdapConnector } from './ldap.ts'
+import { makeMariadbConnector } from './mariadb.ts'
 import type { Connector, Held } from './port.ts'
 import { makePostgresConnector } from './postgres.ts'
 import { makeWebhookConnector } from './webhook.ts'
@@ -27,6 +28,7 @@ export type MakeConnector = (
 /** Every kind of target there is. A new one is one file and one line here. */
 export const connectors: Readonly<Record<string, MakeConnector>> = {
   ldap: makeLdapConnector,
+  mariadb: makeMariadbConnector,
   postgres: makePostgresConnector,
   webhook: makeWebhookConnector,
 }

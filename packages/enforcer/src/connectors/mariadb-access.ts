@@ -1,0 +1,98 @@
+import type { GrantId, ProbeResult } from '@halligan/core'
+import {
+  accountOf,
+  applyAccount,
+  conferredBy,
+  mayLogIn,
+  newPassword,
+  readAccount,
+  resealAccount,
+  TooLate,
+  whileApplying,
+} from './mariadb-account.ts'
+import { endAccess } from './mariadb-ending.ts'
+import type { TargetLock } from './mariadb-lock.ts'
+import type { Notes } from './mariadb-note.ts'
+import { probeAccount } from './mariadb-probe.ts'
+import { type Connect, onSession } from './mariadb-session.ts'
+import type { MariadbSettings } from './mariadb-settings.ts'
+import type { Opening } from './port.ts'
+
+/** What is done about grants, in the one way for accounts of their own and in the other for a shared account. */
+export type Access = Readonly<{
+  user(grant: GrantId): string
+  /** Answers the password. Throws {@link TooLate} once what was made, now or by an earlier call, is ended. */
+  open(opening: Opening): Promise<string>
+  reseal(grant: GrantId): Promise<string>
+  isOpen(grant: GrantId): Promise<boolean>
+  end(grant: GrantId): Promise<void>
+  probe(grant: GrantId): Promise<readonly ProbeResult[]>
+  /** Throws while the grant may still log in. */
+  cleanUp(grant: GrantId): Promise<void>
+}>
+
+export type AccessPorts = Readonly<{
+  connect: Connect
+  settings: MariadbSettings
+  lock: TargetLock
+  notes: Notes
+}>
+
+/** Each grant has an account of its own, which is dropped with it. */
+export function ownAccounts(ports: AccessPorts): Access {
+  const { connect, settings, lock, notes } = ports
+  return {
+    user: accountOf,
+    open: (opening) => open(ports, opening),
+    reseal: async (grant) => {
+      const password = newPassword()
+      await lock.whileHeld((session) => resealAccount(session, accountOf(grant), password))
+      notes.put(grant, { shared: null, password, rotated: false })
+      return password
+    },
+    isOpen: async (grant) => {
+      const found = await onSession(connect, (session) =>
+        readAccount(session, accountOf(grant)),
+      )
+      return mayLogIn(found) && found.roles > 0
+    },
+    end: (grant) => endAccess(connect, accountOf(grant), 'drop'),
+    probe: (grant) => {
+      const password = notes.get(grant)?.password ?? null
+      return probeAccount(connect, settings, accountOf(grant), password)
+    },
+    cleanUp: async (grant) => {
+      await onSession(connect, async (session) => {
+        const account = accountOf(grant)
+        const { accounts, unlocked } = await readAccount(session, account)
+        if (unlocked > 0) throw new Error(`${account} still may log in: end it first`)
+        if (accounts > 0) await session.call('drop_account', account)
+      })
+    },
+  }
+}
+
+/** Whatever fails, nothing is left open. */
+function open(
+  { connect, settings, lock, notes }: AccessPorts,
+  opening: Opening,
+): Promise<string> {
+  const { grant, privileges } = opening
+  const account = accountOf(grant)
+  const conferred = conferredBy(privileges)
+  const roles = conferred?.kind === 'roles' ? conferred.roles : []
+  const password = newPassword()
+  return lock.whileHeld(async (session) => {
+    try {
+      return await whileApplying(session, account, async () => {
+        notes.put(grant, { shared: null, password, rotated: false })
+        await applyAccount(session, settings, opening, roles, password)
+        return password
+      })
+    } catch (error) {
+      if (error instanceof TooLate) await endAccess(connect, account, 'drop')
+      else await session.call('drop_account', account).catch(() => undefined)
+      throw error
+    }
+  })
+}

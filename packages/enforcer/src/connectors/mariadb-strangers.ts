@@ -1,0 +1,104 @@
+import { grantOf, hashOf, isLocked, listAccounts } from './mariadb-account.ts'
+import { type Connect, onSession, type Session } from './mariadb-session.ts'
+import type { MariadbSettings } from './mariadb-settings.ts'
+import { type SharedAccounts, sharedIn } from './mariadb-shared.ts'
+import type { Difference, Excess, Held } from './port.ts'
+
+/**
+ * Accounts that look like ours and are no grant's, and shared accounts that somebody uses or changed without one (EN-26).
+ * MariaDB does not say who made an account or gave a role.
+ */
+export async function strangersOf(
+  connect: Connect,
+  shared: SharedAccounts,
+  accounts: readonly string[],
+  held: () => readonly Held[],
+): Promise<readonly Difference[]> {
+  const found = await onSession(connect, async (session) =>
+    (await listAccounts(session))
+      .filter(({ user, host }) => !accounts.includes(user) && isForeign(user, host))
+      .map(({ user, host }) => ({ what: 'foreign_account', object: `${user}@${host}` })),
+  )
+  for (const account of accounts)
+    found.push(
+      ...(await shared.quietly(account, () => ofShared(connect, shared, account, held))),
+    )
+  return found
+}
+
+/** Ours are at every host. */
+const isForeign = (user: string, host: string): boolean =>
+  user.startsWith('hg_') && (grantOf(user) === null || host !== '%')
+
+async function ofShared(
+  connect: Connect,
+  shared: SharedAccounts,
+  account: string,
+  held: () => readonly Held[],
+): Promise<Difference[]> {
+  const { listed, hosts } = await onSession(connect, async (session) => ({
+    listed: (await listAccounts(session)).filter(({ user }) => user === account),
+    hosts: await hostsInside(session, account),
+  }))
+  const { current, proposed } = await shared.secrets(account)
+  const known = [current, proposed].flatMap((secret) =>
+    secret === null ? [] : [hashOf(secret)],
+  )
+  const changed =
+    known.length > 0 && listed.some(({ hash }) => hash === null || !known.includes(hash))
+  const grants = held().filter(({ privileges }) => sharedIn(privileges) === account)
+  const isExplained = grants.some(({ phase }) => phase !== 'closing')
+  const isClosing = grants.length > 0 && !isExplained
+  const isShut = known.length > 0 && !isExplained && listed.some(isLocked)
+  return [
+    ...(changed ? [{ what: 'shared_account_changed', object: account }] : []),
+    ...(isShut && !isClosing ? [{ what: 'sealed_account_locked', object: account }] : []),
+    ...(isExplained ? [] : hosts).map((host) => ({
+      what: 'sealed_account_used',
+      object: `${account} from ${host}`,
+    })),
+  ]
+}
+
+async function hostsInside(session: Session, account: string): Promise<readonly string[]> {
+  const rows = await session.call<{ user: string; host: string }>('read_shared_sessions')
+  return rows.filter(({ user }) => user === account).map(({ host }) => host)
+}
+
+/**
+ * What the connector's credential may do beyond calling the procedures, which is all that it needs; and what keeps MariaDB
+ * from carrying deadlines by itself.
+ */
+export async function excessOf(
+  connect: Connect,
+  settings: MariadbSettings,
+): Promise<readonly Excess[]> {
+  return onSession(connect, async (session) => {
+    const rows = await session.query<Record<string, string>>('show grants')
+    const grants = rows.flatMap((row) => Object.values(row))
+    const [server] = await session.call<{ sweeps: number }>('read_server')
+    const listed = (await listAccounts(session)).map(({ user }) => user)
+    const missing = (settings.accounts ?? []).filter((account) => !listed.includes(account))
+    return [
+      ...grants.filter((grant) => !isNeeded(grant)).map(excessive),
+      ...(server?.sweeps === 1
+        ? []
+        : [{ grave: false, words: 'event_scheduler is off: MariaDB carries no deadline' }]),
+      ...missing.map((account) => ({
+        grave: false,
+        words: `there is no account ${account} in halligan.shared_account`,
+      })),
+    ]
+  })
+}
+
+const isNeeded = (grant: string): boolean =>
+  !/ WITH (GRANT|ADMIN) OPTION$/.test(grant) &&
+  (/^GRANT USAGE ON \*\.\* TO /.test(grant) ||
+    /^GRANT EXECUTE ON `halligan`\.\* TO /.test(grant))
+
+/** Of a grant's text only the right itself is told: what follows may hold a hash of the password. */
+const excessive = (grant: string): Excess => ({
+  grave: true,
+  words: `has more than it needs: ${grant.split(' TO ')[0] ?? grant}`,
+})
