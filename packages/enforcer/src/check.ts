@@ -2,9 +2,19 @@ import { existsSync, statSync } from 'node:fs'
 import type { Guard } from '@halligan/core'
 import { askTarget } from './ask-target.ts'
 import { makeConnectors } from './compose.ts'
-import { type Config, isEnrolled, readConfig, readGuard, readKeys } from './config.ts'
+import {
+  type Config,
+  isEnrolled,
+  pathsIn,
+  readConfig,
+  readGuard,
+  readKeys,
+} from './config.ts'
+import type { Connector } from './connectors/port.ts'
 import type { ConnectorPorts } from './connectors/registry.ts'
+
 import { hostClock, hostScheduler } from './node-ports.ts'
+import { checkVault } from './store/vault.ts'
 
 /** One thing that was looked at. `warn` is for people; only `fail` keeps the enforcer from its work. */
 export type Finding = Readonly<{
@@ -33,6 +43,7 @@ export async function check(dir: string): Promise<readonly Finding[]> {
     ...(config.value === null ? [] : [enrolment(config.value)]),
     ...(guard?.value ? soloRoutes(guard.value) : []),
     ...clocks(),
+    attempt('vault', () => checkVault(pathsIn(dir).vault)).finding,
     ...(config.value === null ? [] : await targets(config.value)),
   ]
 }
@@ -83,26 +94,25 @@ const host = { scheduler: hostScheduler }
 async function targets(config: Config): Promise<readonly Finding[]> {
   const all = attempt('connectors', () => makeConnectors(config, noPorts))
   if (all.value === null) return [all.finding]
-  const found: Finding[] = []
-  for (const [target, connector] of all.value) {
-    const standing = await askTarget(host, () => connector.standing(target))
-    found.push(
-      standing.ok
-        ? finding(
-            `target ${target}`,
-            'ok',
-            `reachable; ${standing.value.length} logins stand`,
-          )
-        : finding(`target ${target}`, 'fail', standing.error.reason),
-    )
-    const excess = await askTarget(
-      host,
-      async () => (await connector.excess?.(target)) ?? [],
-    )
-    for (const { grave, words } of excess.ok ? excess.value : [])
-      found.push(finding(`privileges ${target}`, grave ? 'fail' : 'warn', words))
-  }
-  return found
+  const found = await Promise.all(
+    [...all.value].map(([target, connector]) => lookAt(target, connector)),
+  )
+  return found.flat()
+}
+
+async function lookAt(target: string, connector: Connector): Promise<readonly Finding[]> {
+  const standing = await askTarget(host, () => connector.standing(target))
+  if (!standing.ok) return [finding(`target ${target}`, 'fail', standing.error.reason)]
+  const reached = `reachable; ${standing.value.length} logins stand`
+  const excess = await askTarget(host, async () => (await connector.excess?.(target)) ?? [])
+  const what = `privileges ${target}`
+  return [
+    finding(`target ${target}`, 'ok', reached),
+    ...(excess.ok ? [] : [finding(what, 'fail', excess.error.reason)]),
+    ...(excess.ok ? excess.value : []).map(({ grave, words }) =>
+      finding(what, grave ? 'fail' : 'warn', words),
+    ),
+  ]
 }
 
 /** A check asks for no secret and keeps none; it runs beside an enforcer that holds the books. */

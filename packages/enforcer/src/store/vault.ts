@@ -42,6 +42,15 @@ export function openVault(folder: string): Vault {
   }
 }
 
+/** Throws with the reason when secrets could not be sealed to all who are to open them. Changes nothing. */
+export function checkVault(folder: string): void {
+  if (!existsSync(folder)) return
+  demandPrivate(folder, 0o077)
+  const identity = join(folder, 'identity.txt')
+  if (existsSync(identity)) demandPrivate(identity, 0o077)
+  for (const recipient of othersIn(folder)) addRecipient(new Encrypter(), recipient)
+}
+
 const mostNameBytes = 100
 
 /** No account's name is ever a path; one that is too long for a file's name goes by its digest. */
@@ -89,14 +98,18 @@ function demandPrivate(path: string, forbidden: number): void {
   throw new BadSettings(`${path} can be ${how} by others`)
 }
 
-async function recipientsIn(folder: string): Promise<readonly string[]> {
-  const own = await identityToRecipient(await identityIn(folder))
+const recipientsIn = async (folder: string): Promise<readonly string[]> => [
+  await identityToRecipient(await identityIn(folder)),
+  ...othersIn(folder),
+]
+
+function othersIn(folder: string): readonly string[] {
   const path = join(folder, 'recipients.txt')
-  if (!existsSync(path)) return [own]
+  if (!existsSync(path)) return []
   // Whoever can write here is given every secret from then on.
   demandPrivate(path, 0o022)
   const lines = readFileSync(path, 'utf8').split('\n')
-  return [own, ...lines.map((line) => line.trim()).filter((line) => !/^(#|$)/.test(line))]
+  return lines.map((line) => line.trim()).filter((line) => !/^(#|$)/.test(line))
 }
 
 /** Whole or not at all, and on disk when it resolves. */
