@@ -90,3 +90,23 @@ test('K-10 a process killed with -9 comes back on the same folder and goes on en
   const [code] = await once(second, 'exit')
   expect(code).toBe(0)
 }, 30_000)
+
+test('EN-22 Q-05 a target with a grant that is not over cannot be taken out or renamed', async () => {
+  await enrol()
+  const first = await start()
+  await ask('end', grant)
+  first.kill('SIGKILL')
+  await once(first, 'exit')
+  const { config, guard: guardPath } = pathsIn(dir)
+  const before = {
+    config: readFileSync(config, 'utf8'),
+    guard: readFileSync(guardPath, 'utf8'),
+  }
+  for (const path of [config, guardPath])
+    writeFileSync(path, readFileSync(path, 'utf8').replaceAll('payments-pg', 'renamed-pg'))
+  await expect(ask('run')).rejects.toThrow(`${grant} on payments-pg`)
+  writeFileSync(config, before.config)
+  writeFileSync(guardPath, before.guard)
+  await start()
+  expect(await ask('status')).toMatchObject({ holds: [{ grant, phase: 'ending' }] })
+}, 30_000)
