@@ -12,6 +12,7 @@ import {
   type RouteTerms,
   type TermsTarget,
 } from '@halligan/core'
+import { checkDrift, type DriftPolicy, driftName } from './drift.ts'
 import { isZone } from './local-time.ts'
 import type { BundleProblem } from './problem.ts'
 import {
@@ -63,6 +64,8 @@ export type Estate = Readonly<{
   policyChange: Readonly<{ approvals: number; groups: readonly string[] }>
   voidIf: readonly 'incident_closed'[]
   revokeSloSeconds: number
+  /** What of drift pages. Left out, all does but what can wait. */
+  drift?: DriftPolicy
 }>
 
 /** In this order routes are judged and shown. */
@@ -160,16 +163,20 @@ const entitlement = record(
   ['unendable'],
 )
 
-const estateShape = record({
-  security: slug,
-  groups: mapOf(setOf(person)),
-  systems: mapOf(system),
-  entitlements: mapOf(entitlement),
-  onCall: mapOf(setOf(person)),
-  policyChange: record({ approvals: whole(1, 9), groups: setOf(slug, 1) }),
-  voidIf: setOf(oneOf('incident_closed')),
-  revokeSloSeconds: whole(1, 3600),
-})
+const estateShape = record(
+  {
+    security: slug,
+    groups: mapOf(setOf(person)),
+    systems: mapOf(system),
+    entitlements: mapOf(entitlement),
+    onCall: mapOf(setOf(person)),
+    policyChange: record({ approvals: whole(1, 9), groups: setOf(slug, 1) }),
+    voidIf: setOf(oneOf('incident_closed')),
+    revokeSloSeconds: whole(1, 3600),
+    drift: record({ page: setOf(driftName), tell: setOf(driftName) }),
+  },
+  ['drift'],
+)
 
 /** Every name that is used must be declared, and no route may outlive its entitlement. */
 const soundEstate: Shape<Estate> = (value, at, report) => {
@@ -182,6 +189,7 @@ const soundEstate: Shape<Estate> = (value, at, report) => {
   }
   checkReferences(estate, complain)
   checkEntitlements(estate, complain)
+  checkDrift(estate.drift, complain)
   return sound ? estate : undefined
 }
 
@@ -242,6 +250,14 @@ export function systemOf(
   const id = entitlementOf(estate, entitlement)?.system
   const found = id === undefined ? undefined : estate.systems[id]
   return id === undefined || found === undefined ? undefined : { id, ...found }
+}
+
+/** The systems that some entitlement reaches through `target`. */
+export const systemsOf = (estate: Estate, target: string): readonly System[] => {
+  const ids = Object.values(estate.entitlements)
+    .filter(({ targets }) => targets.some((one) => one.target === target))
+    .map(({ system }) => system)
+  return [...new Set(ids)].flatMap((id) => estate.systems[id] ?? [])
 }
 
 /** The group that reviews use of an entitlement. */

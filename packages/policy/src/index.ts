@@ -1,6 +1,7 @@
 export { type Bundle, type BundleFiles, bundleLimits, loadBundle } from './bundle.ts'
 export { engine, type Policy } from './cedar.ts'
 export { checkBundle } from './check.ts'
+export { type DriftPolicy, driftUrgency, type Urgency } from './drift.ts'
 export {
   type Entitlement,
   type Estate,
@@ -13,10 +14,12 @@ export {
   routesOf,
   type System,
   systemOf,
+  systemsOf,
 } from './estate.ts'
 export { lintBundle } from './lint.ts'
 export { localTime } from './local-time.ts'
 export { type Action, type Ask, actions, type Permission } from './permits.ts'
+export { isUnjudged } from './privileges.ts'
 export type { BundleProblem } from './problem.ts'
 export type { People } from './reach.ts'
 export { type RecordedRuling, type Replay, replayRuling } from './replay.ts'

@@ -140,6 +140,9 @@ describe('a privilege that cannot be ended', () => {
     'role:pg_execute_server_program',
     'role:pg_write_server_files',
     'role:postgres',
+    'account:root',
+    'group:docker',
+    'login:root',
   ])('%s is refused unless marked', (privilege) => {
     const change = `["${privilege}"]`
     expect(reasons('["role:payments_admin"]', change)).toEqual([
@@ -221,3 +224,10 @@ it('a failing test of the bundle keeps it out, with its line', () => {
     ],
   })
 })
+
+test.each(['group:postgres', 'acl:superuser', 'sudo:root', 'role:docker', 'login:wheel'])(
+  'a name is judged as what it names, and %s names nothing that lasts',
+  (privilege) => {
+    expect(reasons('["role:payments_admin"]', `["${privilege}"]`)).toEqual([])
+  },
+)

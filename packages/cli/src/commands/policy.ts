@@ -5,6 +5,8 @@ import {
   type BundleFiles,
   type BundleProblem,
   checkBundle,
+  type Estate,
+  isUnjudged,
   loadBundle,
   testBundle,
 } from '@halligan/policy'
@@ -94,11 +96,25 @@ async function check(
   if (!checked.ok) return problems(checked.error)
   const { digest, estate, trials } = checked.value
   const cases = trials.reduce((count, { cases }) => count + cases.length, 0)
-  return shown(
-    { digest, problems: [] },
-    digest,
-    `Sound: ${counted(Object.keys(estate.entitlements).length, 'entitlement')}, ${counted(cases, 'test')} passed. Next: halligan policy apply ${folder}`,
-  )
+  const unjudged = unjudgedIn(estate)
+  const said = [
+    `Sound: ${counted(Object.keys(estate.entitlements).length, 'entitlement')}, ${counted(cases, 'test')} passed.`,
+    ...(unjudged.length === 0
+      ? []
+      : [
+          `Not judged here, for their names say nothing: ${unjudged.join(', ')}. Next, at their enforcers: halligan enforcer check`,
+        ]),
+    `Next: halligan policy apply ${folder}`,
+  ]
+  return shown({ digest, problems: [], unjudged }, digest, said.join('\n'))
+}
+
+/** Privileges that may or may not be endable: what they mean stands at their target or their enforcer. */
+const unjudgedIn = ({ entitlements }: Estate): readonly string[] => {
+  const privileges = Object.values(entitlements)
+    .filter(({ unendable }) => unendable !== true)
+    .flatMap(({ targets }) => targets.flatMap(({ privileges }) => privileges))
+  return [...new Set(privileges)].filter(isUnjudged).sort()
 }
 
 async function test(_: Machine, files: BundleFiles): Promise<Outcome> {

@@ -11,7 +11,10 @@ import type { Notice, NoticeDelivery, Tx, View } from './port.ts'
 type Row = Readonly<Record<string, unknown>>
 
 type Reads = Pick<View, 'notices' | 'dueNotices' | 'waitingOn'>
-type Writes = Pick<Tx, 'putNotice' | 'noticeDelivered' | 'noticeTried' | 'adoptRoutes'>
+type Writes = Pick<
+  Tx,
+  'putNotice' | 'noticeDelivered' | 'noticeTried' | 'adoptRoutes' | 'takeAlert'
+>
 
 export function readOutbox(db: DatabaseSync): Reads {
   const order = 'ORDER BY at, id LIMIT ?'
@@ -83,7 +86,16 @@ export function writeOutbox(db: DatabaseSync): Writes {
   const tried = db.prepare(`
     UPDATE notice_routes SET retry_at = ?, attempts = attempts + 1
     WHERE notice = ? AND route = ?`)
+  const count = db.prepare(`
+    INSERT INTO alert_quota VALUES (?1, ?2, 1) ON CONFLICT DO UPDATE SET
+      alerts = CASE WHEN since + ?3 <= ?2 THEN 1 ELSE alerts + 1 END,
+      since = CASE WHEN since + ?3 <= ?2 THEN ?2 ELSE since END
+    RETURNING alerts`)
   return {
+    takeAlert(subject, at, { alerts, seconds }) {
+      const row = count.get(subject, at, seconds * 1000)
+      return Number(row?.alerts) <= alerts
+    },
     putNotice({ id, at, kind, grant, payload }, routes) {
       put.run(id, at, kind, grant, JSON.stringify(payload))
       const page = Number(payload.urgency === 'page')

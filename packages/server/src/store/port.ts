@@ -128,6 +128,12 @@ export interface Tx extends View {
   noticeTried(id: string, route: string, retryAt: Instant): void
   /** Whatever is not delivered wholly waits on exactly these routes from now on. */
   adoptRoutes(routes: readonly AlertRoute[], at: Instant): void
+  /** Counts one alert about `subject`. False when it had `most.alerts` in the `most.seconds` before. */
+  takeAlert(
+    subject: string,
+    at: Instant,
+    most: Readonly<{ alerts: number; seconds: number }>,
+  ): boolean
   putBundle(digest: Digest, files: Readonly<Record<string, string>>): void
   putRoster(roster: Envelope): void
   putSealed(

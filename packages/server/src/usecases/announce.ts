@@ -8,12 +8,14 @@ import {
   closureOf,
   type Grant,
   type GrantEvent,
+  type Instant,
   isIn,
   openedPhases,
   type PrincipalId,
 } from '@halligan/core'
 import { type Bundle, membersOf, systemOf } from '@halligan/policy'
 import type { Tx } from '../store/port.ts'
+import { urgencyOfDrift } from './announce-drift.ts'
 import { routesFor } from './deliver-notices.ts'
 import type { Deps } from './deps.ts'
 
@@ -42,7 +44,11 @@ export function announce(
   const policy = deps.inForce.policy(tx)
   if (!policy.ok) throw new Error('corrupt store: a grant without any policy')
   const circle = circleOf(deps, tx, policy.value, grant)
-  for (const { kind, urgency, to } of announcements(grant, event, circle))
+  const heardOf =
+    event.kind === 'reported' && event.report.kind === 'drifted'
+      ? driftAnnouncements(tx, policy.value, event, event.report.what, circle)
+      : announcements(grant, event, circle)
+  for (const { kind, urgency, to } of heardOf)
     for (const person of new Set(to))
       tx.putNotice(
         {
@@ -130,11 +136,22 @@ function announcements(
 
 function reportAnnouncements(
   report: string,
-  { requester, owners, security }: Circle,
+  { requester, owners }: Circle,
 ): readonly Announcement[] {
-  if (report === 'refused') return [page('order_refused', [...requester, ...owners])]
-  if (report === 'drifted') return [page('drift_seen', [...owners, ...security])]
-  return []
+  return report === 'refused' ? [page('order_refused', [...requester, ...owners])] : []
+}
+
+function driftAnnouncements(
+  tx: Tx,
+  { estate }: Bundle,
+  { target, at }: Readonly<{ target: string; at: Instant }>,
+  what: string,
+  { owners, security }: Circle,
+): readonly Announcement[] {
+  const urgency = urgencyOfDrift(tx, estate, target, what, at)
+  return urgency === null
+    ? []
+    : [{ kind: 'drift_seen', urgency, to: [...owners, ...security] }]
 }
 
 const page = (kind: string, to: People): Announcement => ({ kind, urgency: 'page', to })

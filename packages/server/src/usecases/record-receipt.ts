@@ -18,6 +18,7 @@ import {
   verifyEnvelope,
 } from '@halligan/ledger'
 import type { Blob, Placed, Tx } from '../store/port.ts'
+import { announceDrift } from './announce-drift.ts'
 import { keepBlobs } from './blobs.ts'
 import { changeGrant } from './change-grant.ts'
 import type { Deps } from './deps.ts'
@@ -95,7 +96,7 @@ function record(
   if (isOfAccount(receipt)) return ok(placed(enterAccount(tx, verified, now)))
   const grant = receipt.grant === null ? null : tx.grant(receipt.grant)
   if (grant === null || !explains(deps, tx, grant, receipt))
-    return ok(placed(enterDrift(tx, verified, now)))
+    return ok(placed(enterDrift(deps, tx, verified, now)))
   const sealed = keepSealed(deps, tx, verified, input)
   if (!sealed.ok) return sealed
   const command = {
@@ -108,7 +109,7 @@ function record(
   } as const
   const actor = `enforcer/${receipt.enforcer}`
   const changed = changeGrant(deps, tx, grant, command, actor, now)
-  if (!changed.ok) return ok(placed(enterDrift(tx, verified, now)))
+  if (!changed.ok) return ok(placed(enterDrift(deps, tx, verified, now)))
   return ok(placed(changed.value.entries[0]))
 }
 
@@ -171,18 +172,25 @@ const enterAccount = (tx: Tx, { receipt, envelope, digest }: Verified, now: Inst
   })
 
 /** Access, or a report of it, that no grant explains: on the target's own record. */
-function enterDrift(tx: Tx, { receipt, envelope, digest }: Verified, now: Instant): Placed {
+function enterDrift(
+  deps: Deps,
+  tx: Tx,
+  { receipt, envelope, digest }: Verified,
+  now: Instant,
+): Placed {
   const { detail, target, enforcer } = receipt
+  const what = detail.kind === 'drifted' ? detail.what : `unexplained_${detail.kind}`
   const placed = tx.append({
     at: now,
     kind: 'drift',
     subject: `target/${target}`,
     actor: `enforcer/${enforcer}`,
     target,
-    what: detail.kind === 'drifted' ? detail.what : `unexplained_${detail.kind}`,
+    what,
     receipt: envelope,
     receiptDigest: digest,
   })
+  announceDrift(deps, tx, { index: placed.index, at: now, target, enforcer, what })
   return placed
 }
 
