@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { loadsOf, maxPartBytes, maxParts, partsOf } from './evidence-parts.ts'
+import { maxPartBytes, maxParts, partsOf } from './evidence-parts.ts'
 
 const bytes = (text: string) => Buffer.byteLength(text)
 
@@ -40,15 +40,4 @@ test.each([
 test('it is broken at lines where there are any', () => {
   const line = `${'x'.repeat(99)}\n`
   for (const part of partsOf(line.repeat(500)).parts) expect(part.endsWith('\n')).toBe(true)
-})
-
-test('what travels beside one receipt fits into one body, also when JSON makes more of it', () => {
-  const { parts } = partsOf('\u0000'.repeat(100_000))
-  const loads = loadsOf(parts)
-  expect(loads.flat()).toEqual(parts)
-  for (const load of loads) {
-    expect(load.length).toBeGreaterThan(0)
-    expect(bytes(JSON.stringify(load))).toBeLessThan(60_000)
-  }
-  expect(loadsOf([])).toEqual([[]])
 })

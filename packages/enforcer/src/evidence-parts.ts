@@ -33,22 +33,3 @@ function endOfPart(bytes: Uint8Array, from: number): number {
   while (((bytes[end] ?? 0) & 0b1100_0000) === 0b1000_0000) end -= 1
   return end
 }
-
-/** A receipt travels with its texts in one body of at most 64 KiB; what JSON makes of them may be six times as long. */
-const maxLoadBytes = 46_000
-
-/** `parts` in loads that each fit beside one receipt, in order. Never empty. */
-export function loadsOf(parts: readonly string[]): readonly (readonly string[])[] {
-  const loads: string[][] = [[]]
-  let length = 0
-  for (const part of parts) {
-    const written = Buffer.byteLength(JSON.stringify(part))
-    if (length > 0 && length + written > maxLoadBytes) {
-      loads.push([])
-      length = 0
-    }
-    loads.at(-1)?.push(part)
-    length += written
-  }
-  return loads
-}

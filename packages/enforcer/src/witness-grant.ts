@@ -7,7 +7,7 @@
 import { askTarget } from './ask-target.ts'
 import { type Attempt, again, done } from './attempt.ts'
 import type { SessionEvidence } from './connectors/port.ts'
-import { loadsOf, partsOf } from './evidence-parts.ts'
+import { partsOf } from './evidence-parts.ts'
 import { keep, subjectOf } from './hold-events.ts'
 import { blobOf, report } from './report.ts'
 import { connectorOf, type Site } from './site.ts'
@@ -36,22 +36,19 @@ export async function witness(site: Site, hold: HoldIn<'absent'>): Promise<Attem
   return done
 }
 
-/** Several receipts where one cannot carry all of it; each says whether the whole is complete. */
+/** What does not fit into the parts of one receipt is cut, and then it is not complete. */
 function tell(site: Site, hold: HoldIn<'absent'>, evidence: SessionEvidence | null): void {
   const { parts, cut } = partsOf(evidence?.text ?? '')
+  const blobs = parts.map((text) => blobOf(site, text))
   site.books.atomically(() => {
     const told = keep(site, hold, { kind: 'witnessed' })
     if (evidence === null) return
-    const { what, complete } = evidence
-    for (const load of loadsOf(parts)) {
-      const blobs = load.map((text) => blobOf(site, text))
-      const detail = {
-        kind: 'witnessed',
-        what: what.slice(0, 64),
-        parts: blobs.map(({ commitment }) => ({ textCommitment: commitment })),
-        complete: complete && !cut,
-      } as const
-      report(site, subjectOf(told), detail, { blobs })
-    }
+    const detail = {
+      kind: 'witnessed',
+      what: evidence.what.slice(0, 64),
+      parts: blobs.map(({ commitment }) => ({ textCommitment: commitment })),
+      complete: evidence.complete && !cut,
+    } as const
+    report(site, subjectOf(told), detail, { blobs })
   })
 }
