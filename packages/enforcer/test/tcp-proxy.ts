@@ -1,10 +1,15 @@
 import { connect, createServer, type Socket } from 'node:net'
 
-/** In front of a server on loopback: passes everything on, until it is told to fail. */
+/** Sent on, answered in the server's place, or kept until {@link TcpProxy.release}. */
+export type Verdict = 'pass' | 'hold' | Buffer
+
+/** In front of a server on loopback: passes everything on, until it is told otherwise. */
 export type TcpProxy = Readonly<{
   port: number
-  /** What becomes of connections from now on: `garbage` answers everything with bytes of no protocol. */
-  become(mode: 'passing' | 'hanging' | 'garbage'): void
+  /** What becomes of what clients send from now on; null for passing. */
+  intercept(judge: ((bytes: Buffer) => Verdict) | null): void
+  /** Nothing more is judged, and what was held goes on, in order. */
+  release(): void
   /** Ends every connection there is, as a process that dies does. */
   cut(): void
   close(): Promise<void>
@@ -12,7 +17,8 @@ export type TcpProxy = Readonly<{
 
 export async function tcpProxy(to: () => number): Promise<TcpProxy> {
   const sockets = new Set<Socket>()
-  let mode: Parameters<TcpProxy['become']>[0] = 'passing'
+  const held: (() => void)[] = []
+  let judge: ((bytes: Buffer) => Verdict) | null = null
   const known = (socket: Socket) => {
     sockets.add(socket)
     socket.on('error', () => socket.destroy()).on('close', () => sockets.delete(socket))
@@ -23,14 +29,13 @@ export async function tcpProxy(to: () => number): Promise<TcpProxy> {
     const upstream = known(connect(to(), '127.0.0.1'))
     client.on('close', () => upstream.destroy())
     upstream.on('close', () => client.destroy())
-    client.on('data', (bytes) => {
-      if (mode === 'passing') upstream.write(bytes)
-      else if (mode === 'garbage')
-        client.write(Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'))
+    client.on('data', (bytes: Buffer) => {
+      const verdict = judge === null ? 'pass' : judge(bytes)
+      if (verdict === 'pass') upstream.write(bytes)
+      else if (verdict === 'hold') held.push(() => upstream.write(bytes))
+      else client.write(verdict)
     })
-    upstream.on('data', (bytes) => {
-      if (mode === 'passing') client.write(bytes)
-    })
+    upstream.on('data', (bytes) => client.write(bytes))
   })
   await new Promise<void>((done, fail) => {
     server.once('error', fail).listen(0, '127.0.0.1', done)
@@ -42,8 +47,12 @@ export async function tcpProxy(to: () => number): Promise<TcpProxy> {
   }
   return {
     port: address.port,
-    become: (next) => {
-      mode = next
+    intercept: (next) => {
+      judge = next
+    },
+    release: () => {
+      judge = null
+      for (const go of held.splice(0)) go()
     },
     cut,
     close: () => {

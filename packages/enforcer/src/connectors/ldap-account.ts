@@ -9,13 +9,36 @@ import type { Site } from './ldap-groups.ts'
 import { blankNote } from './ldap-plan.ts'
 import { bound, leave, onSession, resultCode, resultCodes } from './ldap-session.ts'
 import type { LdapSettings } from './ldap-settings.ts'
-import type { Opening } from './port.ts'
+import type { Difference, Held, Opening } from './port.ts'
 
 export function accountNamed({ sharedAccounts }: LdapSettings, name: string): string {
   const dn = sharedAccounts[name]
   if (dn === undefined) throw new Error(`account ${name} is not in the settings any more`)
   return dn
 }
+
+export function sharedAccountIn(
+  settings: LdapSettings,
+  privileges: readonly string[],
+): string | null {
+  const [, name] = /^account:(.+)$/s.exec(privileges[0] ?? '') ?? []
+  if (privileges.length !== 1 || name === undefined) return null
+  return Object.hasOwn(settings.sharedAccounts, name) ? name : null
+}
+
+/** Other grants that have the account, or have not given it back. */
+export const othersOn = (
+  { settings, held }: Site,
+  grant: GrantId,
+  name: string,
+): readonly Held[] =>
+  held(settings.target)
+    .filter((other) => other.grant !== grant && other.phase !== 'closing')
+    .filter(({ privileges }) => sharedAccountIn(settings, privileges) === name)
+
+/** The same person has it by another grant as well: an extension has no gap, and ending this one changes nothing. */
+export const standsOtherwise = (site: Site, grant: GrantId, name: string): boolean =>
+  othersOn(site, grant, name).some(({ phase }) => phase === 'standing')
 
 /** Null when the directory gave no answer to the question, such as an account that is locked for too many tries. */
 export async function opens(
@@ -80,6 +103,7 @@ export async function checkOut(
 
 /** Nothing was exposed: nothing needs to change. */
 async function takeBack(site: Site, grant: GrantId, name: string, dn: string) {
+  if (standsOtherwise(site, grant, name)) return
   if (site.notes.of(grant) !== null) await setSecret(site, name, dn, newPassword())
 }
 
@@ -104,6 +128,7 @@ async function setSecret(
 export async function endAccount(site: Site, grant: GrantId, name: string): Promise<void> {
   const dn = accountNamed(site.settings, name)
   await site.inAccount(dn, async () => {
+    if (standsOtherwise(site, grant, name)) return
     const exposed = site.notes.of(grant)?.secret
     const { current } = await site.vault.secrets(site.settings.target, name)
     const isReplaced = exposed === undefined || exposed === null || exposed !== current
@@ -139,4 +164,29 @@ export function rotateAccount(site: Site, name: string): Promise<readonly ProbeR
     }
     return probes
   })
+}
+
+/**
+ * Accounts that nobody has checked out, but whose secret is not the vault's any more, or as which somebody is bound: somebody
+ * has a secret that nobody was given. What the directory does not say is not told.
+ */
+export async function sealedInUse(
+  site: Site,
+  boundAs: ((dn: string) => Promise<number>) | null,
+): Promise<readonly Difference[]> {
+  const { settings, vault } = site
+  const found: Difference[] = []
+  for (const [name, dn] of Object.entries(settings.sharedAccounts)) {
+    const isKnown = site
+      .held(settings.target)
+      .some(({ privileges }) => sharedAccountIn(settings, privileges) === name)
+    if (isKnown) continue
+    const { current, proposed } = await vault.secrets(settings.target, name)
+    if (current === null || proposed !== null) continue
+    if ((await opens(settings, settings.url, dn, current)) === false)
+      found.push({ what: 'sealed_account_changed', object: name })
+    if (boundAs !== null && (await boundAs(dn)) > 0)
+      found.push({ what: 'sealed_account_used', object: name })
+  }
+  return found
 }

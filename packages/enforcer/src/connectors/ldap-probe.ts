@@ -6,7 +6,13 @@
  */
 import type { GrantId, Instant, ProbeResult } from '@halligan/core'
 import { EqualityFilter } from 'ldapts'
-import { endpointsOf, opens, probeAt } from './ldap-account.ts'
+import {
+  endpointsOf,
+  opens,
+  probeAt,
+  sharedAccountIn,
+  standsOtherwise,
+} from './ldap-account.ts'
 import { dnOfGrant, grantAt, nameOf } from './ldap-dn.ts'
 import { groupNamed, isMemberOf, rightsOfItsOwn, type Site } from './ldap-groups.ts'
 import { groupsOf, viaOtherGroups } from './ldap-nesting.ts'
@@ -68,7 +74,7 @@ async function readGroups(
   return [
     { probe: 'member', absent: !direct },
     { probe: 'nested_member', absent: !nested },
-    ...(isOthers ? [{ probe: 'held_by_this_grant', absent: true }] : []),
+    ...(isOthers ? [{ probe: 'held_by_this_grant_alone', absent: true }] : []),
   ]
 }
 
@@ -141,16 +147,22 @@ async function readConnections(
   monitor: string,
   dn: string,
 ): Promise<Reading> {
-  const boundAs = async (name: string) => {
-    const filter = new EqualityFilter({
-      attribute: 'monitorConnectionAuthzDN',
-      value: name,
-    })
-    return (await search(session, monitor, { scope: 'sub', filter })).length
-  }
-  if ((await boundAs(site.settings.prober.bindDn)) === 0)
+  if ((await connectionsOf(session, monitor, site.settings.prober.bindDn)) === 0)
     throw new Error(`the prober cannot see its own connection in ${monitor}`)
-  return { probe: 'bound_connections', absent: (await boundAs(dn)) === 0 }
+  return {
+    probe: 'bound_connections',
+    absent: (await connectionsOf(session, monitor, dn)) === 0,
+  }
+}
+
+/** How many connections are bound as `dn`, as far as this bind may see. */
+export async function connectionsOf(
+  session: Session,
+  monitor: string,
+  dn: string,
+): Promise<number> {
+  const filter = new EqualityFilter({ attribute: 'monitorConnectionAuthzDN', value: dn })
+  return (await search(session, monitor, { scope: 'sub', filter })).length
 }
 
 /** What was handed out must open nothing. */
@@ -161,6 +173,10 @@ async function readLogin(
 ): Promise<readonly Reading[]> {
   const note = site.notes.of(grant)
   if (note?.secret === undefined || note.secret === null || note.account === null) return []
+  const held = site.held(site.settings.target).find((each) => each.grant === grant)
+  const name = held === undefined ? null : sharedAccountIn(site.settings, held.privileges)
+  if (name !== null && standsOtherwise(site, grant, name))
+    return [{ probe: 'held_by_this_grant_alone', absent: true }]
   const isOpen = await opens(site.settings, url, note.account, note.secret)
   return isOpen === null ? [] : [{ probe: 'bind', absent: !isOpen }]
 }

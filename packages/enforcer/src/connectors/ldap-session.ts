@@ -45,9 +45,9 @@ export const unless =
   }
 
 const millisToConnect = 4_000
-const millisToAnswer = 8_000
-const millisToBind = 10_000
-const secondsToSearch = 7
+const millisToAnswer = 6_000
+const millisToBind = 8_000
+const secondsToSearch = 5
 
 /** Bound as `identity`, the password read anew. */
 export async function connectAs(
@@ -174,18 +174,24 @@ export async function search(
   return searchEntries
 }
 
-/** Null where there is no such entry, or this bind may not know of it. */
+/**
+ * Null where there is no such entry, or it does not match. An entry of which nothing is shown is not one that is missing: the
+ * directory says which, and this throws.
+ */
 export async function readEntry(
   session: Session,
   dn: string,
   attributes: readonly string[] = ['1.1'],
   filter?: Filter,
 ): Promise<Entry | null> {
-  const found = await search(session, dn, {
-    attributes,
-    ...(filter === undefined ? {} : { filter }),
-  }).catch(noEntries)
-  return found[0] ?? null
+  const asked = { attributes, ...(filter === undefined ? {} : { filter }) }
+  const found = await search(session, dn, asked).catch((error: unknown) => {
+    noEntries(error)
+    return null
+  })
+  if (found?.length === 0 && filter === undefined)
+    throw new Error(`${dn} is there and not shown`)
+  return found?.[0] ?? null
 }
 
 export function noEntries(error: unknown): readonly Entry[] {

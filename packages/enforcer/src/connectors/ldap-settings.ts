@@ -9,6 +9,7 @@ import {
   strictFields,
 } from '../strict-fields.ts'
 import { dnKey, isDn } from './ldap-dn.ts'
+import { isLoopback } from './loopback.ts'
 import type { ConnectorSettings } from './registry.ts'
 import { isSecretReference, type SecretReference } from './secret-reference.ts'
 
@@ -144,9 +145,6 @@ function unequal(field: string, dns: readonly string[]): void {
   if (new Set(dns.map(dnKey)).size !== dns.length)
     throw new BadSettings(`${where}: ${field} name one DN twice`)
 }
-
-export const isLoopback = (host: string): boolean =>
-  host === 'localhost' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host)
 
 /** TLS always, except on loopback (EN-25). A URL with more than a host and a port is refused. */
 function checkEndpoint(text: string, startTls: boolean): void {

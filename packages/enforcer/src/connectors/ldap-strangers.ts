@@ -4,12 +4,14 @@
  * @module
  */
 import { Attribute, Change } from 'ldapts'
+import { sealedInUse } from './ldap-account.ts'
 import { withoutEffect } from './ldap-controls.ts'
 import { dnKey, grantAt, isDn, sameDn } from './ldap-dn.ts'
 import { replacing } from './ldap-entry.ts'
 import { groupNamed, isMemberOf, type Site } from './ldap-groups.ts'
 import { type Ended, endedBefore } from './ldap-memory.ts'
 import { planOf } from './ldap-plan.ts'
+import { connectionsOf } from './ldap-probe.ts'
 import {
   onSession,
   readEntry,
@@ -24,9 +26,14 @@ import type { Difference, Excess } from './port.ts'
 
 export async function strangersOf(site: Site): Promise<readonly Difference[]> {
   const ended = await onSession(site.connect, (own) => endedBefore(site.settings, own))
+  const { monitor } = site.settings
   return onSession(site.probe, async (session) => [
     ...(await foreignEntries(site, session)),
     ...(await foreignMembers(site, session, ended)),
+    ...(await sealedInUse(
+      site,
+      monitor === null ? null : (dn) => connectionsOf(session, monitor, dn),
+    )),
   ])
 }
 

@@ -1,5 +1,12 @@
 import type { GrantId } from '@halligan/core'
-import { accountNamed, checkOut, endAccount, rotateAccount } from './ldap-account.ts'
+import {
+  accountNamed,
+  checkOut,
+  endAccount,
+  othersOn,
+  rotateAccount,
+  sharedAccountIn,
+} from './ldap-account.ts'
 import { dnKey } from './ldap-dn.ts'
 import { applyEntry, endEntry, entryOf, newPassword, resealEntry } from './ldap-entry.ts'
 import { readEvidence } from './ldap-evidence.ts'
@@ -75,24 +82,15 @@ function inTurnPerAccount(): Site['inAccount'] {
   }
 }
 
-function refusalOf({ settings, held }: Site, opening: Opening): string | null {
-  const plan = planOf(settings, opening)
+function refusalOf(site: Site, opening: Opening): string | null {
+  const plan = planOf(site.settings, opening)
   if (typeof plan === 'string') return plan
   if (plan.kind !== 'account') return null
-  const isInUse = held(settings.target).some(
-    ({ grant, privileges }) =>
-      grant !== opening.grant && sharedAccountIn(settings, privileges) === plan.name,
+  const others = othersOn(site, opening.grant, plan.name)
+  const isTaken = others.some(
+    ({ requester, phase }) => requester !== opening.requester || phase === 'ending',
   )
-  return isInUse ? 'account_in_use' : null
-}
-
-function sharedAccountIn(
-  settings: LdapSettings,
-  privileges: readonly string[],
-): string | null {
-  const [, name] = /^account:(.+)$/s.exec(privileges[0] ?? '') ?? []
-  if (privileges.length !== 1 || name === undefined) return null
-  return Object.hasOwn(settings.sharedAccounts, name) ? name : null
+  return isTaken ? 'account_in_use' : null
 }
 
 function planned(site: Site, asked: Parameters<typeof planOf>[1]): Plan {
