@@ -14,13 +14,7 @@ import type { Difference, Held, Opening } from './port.ts'
 import { endAccess } from './postgres-ending.ts'
 import { logNoMore, logStatements } from './postgres-evidence.ts'
 import { probeCatalog, probeLogin } from './postgres-probe.ts'
-import {
-  checkEndable,
-  inTime,
-  namedBy,
-  newPassword,
-  type Outcome,
-} from './postgres-role.ts'
+import { checkEndable, inTime, newPassword, type Outcome } from './postgres-role.ts'
 import { scramVerifier } from './postgres-scram.ts'
 import {
   type Connect,
@@ -32,44 +26,7 @@ import {
 } from './postgres-session.ts'
 import type { PostgresSettings } from './postgres-settings.ts'
 import type { ConnectorPorts } from './registry.ts'
-
-/** The account that these privileges check out, or null when they name roles. */
-export function accountNamed(privileges: readonly string[]): string | null {
-  const [account = null] = privileges.map((privilege) => namedBy('account', privilege))
-  return account
-}
-
-/** Why these privileges mean nothing here; null when they do. */
-export function whyUnknown(
-  privileges: readonly string[],
-  { accounts = [] }: Pick<PostgresSettings, 'accounts'>,
-): string | null {
-  const account = accountNamed(privileges)
-  if (account !== null && privileges.length > 1) return 'mixed_privileges'
-  if (account !== null) return accounts.includes(account) ? null : 'unknown_privilege'
-  const areRoles = privileges.every((privilege) => namedBy('role', privilege) !== null)
-  return areRoles ? null : 'unknown_privilege'
-}
-
-/**
- * Who else has the account. The same person may check it out again before the first time is over, so that an extension has no
- * gap; then the two are counted, and only the last ends it.
- */
-export function othersHolding(
-  held: readonly Held[],
-  grant: GrantId,
-  account: string,
-): readonly Held[] {
-  return held.filter(
-    (other) => other.grant !== grant && accountNamed(other.privileges) === account,
-  )
-}
-
-export const isTakenFor = (
-  requester: Opening['requester'],
-  others: readonly Held[],
-): boolean =>
-  others.some((other) => other.requester !== requester || other.phase !== 'standing')
+import { accountNamed } from './shared-account.ts'
 
 /** Where an account is, and what is lent for it. */
 export type Keeping = Readonly<{
@@ -153,11 +110,6 @@ export async function probeAccount(
   const probes = await onSession(connect, (session) => probeCatalog(session, [account]))
   return (probes.get(account) ?? []).filter(({ probe }) => probe !== 'pg_auth_members')
 }
-
-/** While the same person has the account by another grant, this grant alone is over. */
-export const heldByAnother = (at: Instant): readonly ProbeResult[] => [
-  { probe: 'held_by_this_grant_alone', absent: true, at },
-]
 
 /**
  * Another password that nobody is given. Whoever was inside is out; the one before is proven dead and this one good by real

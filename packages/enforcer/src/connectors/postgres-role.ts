@@ -21,20 +21,22 @@ export function grantOf(role: string): GrantId | null {
   return parsed.ok ? parsed.value : null
 }
 
+const prefix = 'role:'
+
 /** `role:NAME` in an entitlement means: may do what NAME may, and may become NAME. */
 export function rolesNamed(privileges: readonly string[]): string[] {
   return privileges.map((privilege) => {
-    const role = namedBy('role', privilege)
-    if (role === null) throw new Error(`not a PostgreSQL privilege: ${privilege}`)
-    return role
+    if (whyUnknown([privilege]) !== null)
+      throw new Error(`not a PostgreSQL privilege: ${privilege}`)
+    return privilege.slice(prefix.length)
   })
 }
 
-/** NAME in `kind:NAME`. */
-export const namedBy = (kind: 'role' | 'account', privilege: string): string | null =>
-  privilege.startsWith(`${kind}:`) && privilege.length > kind.length + 1
-    ? privilege.slice(kind.length + 1)
-    : null
+/** Null when all of these name roles. */
+export const whyUnknown = (privileges: readonly string[]): 'unknown_privilege' | null =>
+  privileges.every((one) => one.startsWith(prefix) && one.length > prefix.length)
+    ? null
+    : 'unknown_privilege'
 
 /** 256 random bits in printable ASCII. */
 export const newPassword = (): string => randomBytes(32).toString('base64url')

@@ -1,13 +1,9 @@
 import type { GrantId, Instant, ProbeResult } from '@halligan/core'
 import type { Applied, Credential, Opening } from './port.ts'
 import {
-  accountNamed,
   checkOut,
-  heldByAnother,
   isCheckedOut,
-  isTakenFor,
   type Keeping,
-  othersHolding,
   probeAccount,
   recheckOut,
   rotateAccount,
@@ -20,6 +16,12 @@ import { type Connect, onSession, type Session } from './postgres-session.ts'
 import type { PostgresSettings } from './postgres-settings.ts'
 import type { ConnectorPorts } from './registry.ts'
 import { oneAtATime } from './rounds.ts'
+import {
+  accountOf,
+  heldByAnother,
+  restingAccounts,
+  standsOtherwise,
+} from './shared-account.ts'
 
 /** What one PostgreSQL connector has in hand. */
 export type Lent = Readonly<{
@@ -42,7 +44,6 @@ export type Access = Readonly<{
 export type SharedAccounts = Readonly<{
   /** The account that the books say this grant has, or null. */
   of(grant: GrantId): string | null
-  whyTaken(opening: Opening): 'account_in_use' | null
   /** Accounts that no unfinished grant has. */
   resting(): readonly string[]
   rotate(account: string): Promise<readonly ProbeResult[]>
@@ -56,23 +57,12 @@ export function sharedAccounts(lent: Lent): SharedAccounts {
   const inTurn = oneAtATime()
   /** While one is being rotated, its own logins are not somebody else's. */
   const rotating = new Set<string>()
-  const of = (grant: GrantId): string | null => {
-    const held = ports.held(target).find((one) => one.grant === grant)
-    return held === undefined ? null : accountNamed(held.privileges)
-  }
+  const of = (grant: GrantId) => accountOf(ports.held(target), grant)
   return {
     of,
     access: accessTo(lent, of, inTurn),
-    whyTaken({ grant, requester, privileges }) {
-      const account = accountNamed(privileges)
-      if (account === null) return null
-      const others = othersHolding(ports.held(target), grant, account)
-      return isTakenFor(requester, others) ? 'account_in_use' : null
-    },
-    resting() {
-      const taken = ports.held(target).map(({ privileges }) => accountNamed(privileges))
-      return accounts.filter((one) => !taken.includes(one) && !rotating.has(one))
-    },
+    resting: () =>
+      restingAccounts(accounts, ports.held(target)).filter((one) => !rotating.has(one)),
     rotate: (account) =>
       inTurn(async () => {
         rotating.add(account)
@@ -102,13 +92,11 @@ function accessTo(
     if (account === null) throw new Error(`${grant} has no shared account`)
     return account
   }
-  const standsOtherwise = (grant: GrantId, account: string): boolean =>
-    othersHolding(ports.held(target), grant, account).some(
-      ({ phase }) => phase === 'standing',
-    )
+  const isCounted = (grant: GrantId, account: string): boolean =>
+    standsOtherwise(ports.held(target), grant, account)
   const apply = async (session: Session, opening: Opening, password: string) => {
     const account = mustHave(opening.grant)
-    const isShared = standsOtherwise(opening.grant, account)
+    const isShared = isCounted(opening.grant, account)
     const kept = keeping(account)
     const outcome = await checkOut(session, kept, opening, password, isShared)
     if (outcome === 'applied') {
@@ -132,12 +120,12 @@ function accessTo(
     end: (grant) =>
       inTurn(async () => {
         const account = mustHave(grant)
-        if (!standsOtherwise(grant, account)) await endAccess(connect, account, 'shared')
+        if (!isCounted(grant, account)) await endAccess(connect, account, 'shared')
       }),
     async probe(grant) {
       const account = mustHave(grant)
       const now = Date.now() as Instant
-      if (standsOtherwise(grant, account)) return heldByAnother(now)
+      if (isCounted(grant, account)) return heldByAnother(now)
       const catalog = await probeAccount(connect, account)
       const secret = ports.shelf.get(grant, target)
       if (secret === null || !catalog.every(({ absent }) => absent)) return catalog

@@ -1,10 +1,10 @@
 import type { GrantId } from '@halligan/core'
 import type { Connector } from './port.ts'
-import { accountNamed, checkedOutFor, sealedInUse, whyUnknown } from './postgres-account.ts'
+import { checkedOutFor, sealedInUse } from './postgres-account.ts'
 import { evidenceIn, isLogged } from './postgres-evidence.ts'
 import { targetLock } from './postgres-lock.ts'
 import { ownLogins } from './postgres-own.ts'
-import { grantOf, newPassword, roleOf, standingRoles } from './postgres-role.ts'
+import { grantOf, newPassword, roleOf, standingRoles, whyUnknown } from './postgres-role.ts'
 import { connectWith, onSession } from './postgres-session.ts'
 import { type PostgresSettings, postgresSettings } from './postgres-settings.ts'
 import { type Access, sharedAccounts } from './postgres-shared.ts'
@@ -12,6 +12,7 @@ import { differenceOf, takeSnapshot } from './postgres-snapshot.ts'
 import { excessOf, strangersOf } from './postgres-strangers.ts'
 import type { ConnectorPorts, MakeConnector } from './registry.ts'
 import { inRounds } from './rounds.ts'
+import { accountNamed, whyNotCheckedOut } from './shared-account.ts'
 
 /** One PostgreSQL cluster as a target: a login per grant, in the roles that the grant names, or a shared account. */
 export const makePostgresConnector: MakeConnector = (settings, ports) =>
@@ -53,7 +54,9 @@ export function postgresConnector(
     accounts: () => accounts,
     sharedAccount: accountNamed,
     refuses: (opening) =>
-      whyUnknown(opening.privileges, settings) ?? shared.whyTaken(opening),
+      accountNamed(opening.privileges) === null
+        ? whyUnknown(opening.privileges)
+        : whyNotCheckedOut(opening, accounts, ports.held(settings.target)),
     rotate: shared.rotate,
     async apply(opening) {
       here(opening.target)
@@ -91,10 +94,7 @@ export function postgresConnector(
         return [...logins.filter((grant) => grant !== null), ...checkedOut]
       })
     },
-    excess: async (target) => {
-      here(target)
-      return onSession(connect, excessOf)
-    },
+    excess: () => onSession(connect, excessOf),
     strangers: async (target) => {
       here(target)
       return onSession(connect, async ({ db }) => [

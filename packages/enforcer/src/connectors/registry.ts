@@ -3,6 +3,7 @@ import { makeLdapConnector } from './ldap.ts'
 import { makeMariadbConnector } from './mariadb.ts'
 import type { Connector, Held } from './port.ts'
 import { makePostgresConnector } from './postgres.ts'
+import { makeRedisConnector } from './redis.ts'
 import { makeWebhookConnector } from './webhook.ts'
 
 /** One target's settings as they stand in config.json: references to secrets, never secrets. */
@@ -30,5 +31,6 @@ export const connectors: Readonly<Record<string, MakeConnector>> = {
   ldap: makeLdapConnector,
   mariadb: makeMariadbConnector,
   postgres: makePostgresConnector,
+  redis: makeRedisConnector,
   webhook: makeWebhookConnector,
 }

@@ -8,9 +8,10 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Json } from '@halligan/core'
-import { type Connector, type Opening, TargetTaken } from './port.ts'
+import { type Connector, TargetTaken } from './port.ts'
 import type { ConnectorPorts, MakeConnector } from './registry.ts'
 import { oneAtATime } from './rounds.ts'
+import { accountNamed, accountOf, whyNotCheckedOut } from './shared-account.ts'
 import * as read from './webhook-answer.ts'
 import {
   type Ask,
@@ -42,7 +43,7 @@ export function webhookConnector(
     close: lease.release,
     accounts: () => accounts,
     sharedAccount: accountNamed,
-    refuses: (opening) => whyRefused(opening, accounts, held(target)),
+    refuses: (opening) => whyNotCheckedOut(opening, accounts, held(target)),
     snapshot: async () => JSON.stringify(read.objects(await ask('snapshot'))),
     difference(before, after) {
       const [old, current] = [before, after].map(
@@ -68,8 +69,7 @@ export function webhookConnector(
       return answer
     },
     async reseal(grant) {
-      const one = held(target).find((other) => other.grant === grant)
-      const account = accountNamed(one?.privileges ?? [])
+      const account = accountOf(held(target), grant)
       const secret = await propose(account)
       const credential = read.resealed(await lease.under('reseal', { grant, secret }))
       if (account !== null) await vault.confirm(target, account)
@@ -97,29 +97,6 @@ export function webhookConnector(
 
 /** 256 random bits. The receiver takes it as the password, or makes a credential of its own. */
 const newSecret = (): string => randomBytes(32).toString('base64url')
-
-const accountNamed = (privileges: readonly string[]): string | null =>
-  privileges
-    .find((privilege) => privilege.startsWith('account:'))
-    ?.slice('account:'.length) ?? null
-
-function whyRefused(
-  { grant, requester, privileges }: Opening,
-  accounts: readonly string[],
-  held: ReturnType<ConnectorPorts['held']>,
-): string | null {
-  const account = accountNamed(privileges)
-  if (account === null) return null
-  if (privileges.length > 1) return 'mixed_privileges'
-  if (!accounts.includes(account)) return 'unknown_privilege'
-  const others = held.filter(
-    (other) => other.grant !== grant && accountNamed(other.privileges) === account,
-  )
-  const isTaken = others.some(
-    (other) => other.requester !== requester || other.phase !== 'standing',
-  )
-  return isTaken ? 'account_in_use' : null
-}
 
 /**
  * One enforcer per target: the receiver keeps the target for whoever opened it, for so many seconds after it last heard of
