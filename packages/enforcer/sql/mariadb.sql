@@ -13,11 +13,11 @@ grant select, show view, trigger, create user, process, connection admin on *.* 
 grant update on mysql.* to halligan_definer@localhost $$
 grant insert, update, delete, execute, event on halligan.* to halligan_definer@localhost $$
 
-create table if not exists halligan.shared_account (user varchar(128) primary key) engine = InnoDB $$
+create table if not exists halligan.shared_account (user varchar(128) primary key) engine = Aria $$
 create table if not exists halligan.deadline (
-  account varchar(128) primary key, until_millis bigint not null) engine = InnoDB $$
+  account varchar(128) primary key, until_millis bigint not null) engine = Aria $$
 create table if not exists halligan.check_out (
-  tag varchar(64) primary key, account varchar(128) not null, since_millis bigint not null) engine = InnoDB $$
+  tag varchar(64) primary key, account varchar(128) not null, since_millis bigint not null) engine = Aria $$
 
 -- Who may call, and about what --------------------------------------------------------------------------------------
 
@@ -190,6 +190,65 @@ begin
   declare found int;
   call halligan.kill_each(account, found);
   select found;
+end $$
+
+-- The same for many accounts of grants at once, named in a JSON array. Answers those that it did something about: who was
+-- locked or dropped, or whose sessions it found. One that fails does not keep the others.
+create or replace definer = halligan_definer@localhost procedure halligan.for_each_account(
+  step enum('lock', 'drop'), names json)
+begin
+  declare i int default 0;
+  declare named varchar(128);
+  declare failed boolean;
+  declare done json default '[]';
+  call halligan.check_caller();
+  while i < json_length(names) do
+    set named = json_value(names, concat('$[', i, ']')), failed = false, i = i + 1;
+    begin
+      declare continue handler for sqlexception set failed = true;
+      call halligan.check_account_of_grant(named);
+      if not failed and step = 'lock' then
+        call halligan.lock_account(named);
+      elseif not failed then
+        call halligan.drop_account(named);
+      end if;
+    end;
+    if not failed then
+      set done = json_array_append(done, '$', named);
+    end if;
+  end while;
+  select done;
+end $$
+
+create or replace definer = halligan_definer@localhost procedure halligan.kill_sessions_of(names json)
+begin
+  declare i int default 0;
+  declare session bigint;
+  declare named varchar(128);
+  declare done json default '[]';
+  declare ended boolean default false;
+  declare sessions cursor for select p.ID, convert(p.USER using utf8mb4) from information_schema.processlist p
+    where halligan.is_of_grant(convert(p.USER using utf8mb4))
+      and json_contains(names, json_quote(convert(p.USER using utf8mb4)));
+  declare continue handler for not found set ended = true;
+  declare continue handler for 1094 begin end;
+  call halligan.check_caller();
+  open sessions;
+  fetch sessions into session, named;
+  while not ended do
+    set done = json_array_append(done, '$', named);
+    kill connection session;
+    fetch sessions into session, named;
+  end while;
+  close sessions;
+  while i < json_length(names) do
+    set named = json_value(names, concat('$[', i, ']')), i = i + 1;
+    if halligan.is_of_grant(named) and is_used_lock(concat('halligan/', named)) is not null then
+      set session = is_used_lock(concat('halligan/', named)), done = json_array_append(done, '$', named);
+      kill connection session;
+    end if;
+  end while;
+  select done;
 end $$
 
 -- Anybody may take a lock of this name, and only the connector's account holds it rightly.

@@ -12,8 +12,9 @@ import {
 } from './mariadb-account.ts'
 import { endAccess } from './mariadb-ending.ts'
 import type { TargetLock } from './mariadb-lock.ts'
+import { endTogether } from './mariadb-mass-ending.ts'
 import type { Notes } from './mariadb-note.ts'
-import { probeAccount } from './mariadb-probe.ts'
+import { probeTogether } from './mariadb-probe.ts'
 import { type Connect, onSession } from './mariadb-session.ts'
 import type { MariadbSettings } from './mariadb-settings.ts'
 import type { Opening } from './port.ts'
@@ -41,6 +42,8 @@ export type AccessPorts = Readonly<{
 /** Each grant has an account of its own, which is dropped with it. */
 export function ownAccounts(ports: AccessPorts): Access {
   const { connect, settings, lock, notes } = ports
+  const end = endTogether(connect)
+  const probe = probeTogether(connect, settings)
   return {
     user: accountOf,
     open: (opening) => open(ports, opening),
@@ -56,11 +59,8 @@ export function ownAccounts(ports: AccessPorts): Access {
       )
       return mayLogIn(found) && found.roles > 0
     },
-    end: (grant) => endAccess(connect, accountOf(grant), 'drop'),
-    probe: (grant) => {
-      const password = notes.get(grant)?.password ?? null
-      return probeAccount(connect, settings, accountOf(grant), password)
-    },
+    end: (grant) => end(accountOf(grant)),
+    probe: (grant) => probe(accountOf(grant), notes.get(grant)?.password ?? null),
     cleanUp: async (grant) => {
       await onSession(connect, async (session) => {
         const account = accountOf(grant)

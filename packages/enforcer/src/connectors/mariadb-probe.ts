@@ -9,27 +9,44 @@ import {
   onSession,
 } from './mariadb-session.ts'
 import { clientConfig, type MariadbSettings } from './mariadb-settings.ts'
+import { inRounds, inTurns } from './rounds.ts'
+
+const roundsAtOnce = 2
+const loginsAtOnce = 4
+/** Each costs MariaDB a connection: many would delay what they are evidence of. */
+const loginsWaitingAtMost = 32
 
 /**
- * Read on a fresh connection, and what is read decides: `global_priv` (no such account, or it is locked), `roles_mapping`
- * (none of its, none to it), `processlist` (no session that logged in as it, and none half way there). Then the password is
- * tried as well, as extra evidence only: the grantee may have changed it.
+ * Read on a fresh connection, opened after the last of those that share it was asked for, and what is read decides:
+ * `global_priv` (no such account, or it is locked), `roles_mapping` (none of its, none to it), `processlist` (no session that
+ * logged in as it, and none half way there). Then the password is tried as well, as extra evidence only: the grantee may have
+ * changed it.
  */
-export async function probeAccount(
+export function probeTogether(
   connect: Connect,
   settings: MariadbSettings,
-  account: string,
-  password: string | null,
-): Promise<readonly ProbeResult[]> {
-  const found = await onSession(connect, (session) => readAccount(session, account))
-  const at = found.now_millis as Instant
-  const readings = [
-    { probe: 'global_priv', absent: found.unlocked === 0, at },
-    { probe: 'roles_mapping', absent: found.roles === 0, at },
-    noSessions(found),
-  ]
-  if (password === null || !readings.every(({ absent }) => absent)) return readings
-  return [...readings, ...(await loginRefused(settings, { user: account, password }, at))]
+): (account: string, password: string | null) => Promise<readonly ProbeResult[]> {
+  const inRound = inRounds<string, Account>(roundsAtOnce, (accounts) =>
+    onSession(connect, async (session) => {
+      const found = new Map<string, Account>()
+      for (const account of accounts)
+        found.set(account, await readAccount(session, account))
+      return found
+    }),
+  )
+  const inTurn = inTurns(loginsAtOnce, loginsWaitingAtMost)
+  return async (account, password) => {
+    const found = await inRound(account)
+    const at = found.now_millis as Instant
+    const readings = [
+      { probe: 'global_priv', absent: found.unlocked === 0, at },
+      { probe: 'roles_mapping', absent: found.roles === 0, at },
+      noSessions(found),
+    ]
+    if (password === null || !readings.every(({ absent }) => absent)) return readings
+    const login = { user: account, password }
+    return [...readings, ...((await inTurn(() => loginRefused(settings, login, at))) ?? [])]
+  }
 }
 
 export const noSessions = ({ sessions, now_millis }: Account): ProbeResult => ({

@@ -52,6 +52,7 @@ export function mariadbConnector(
   }
 
   return {
+    endsAtOnce: 200,
     open: () => lock.take(),
     close: () => lock.release(),
     difference: differenceOf,
