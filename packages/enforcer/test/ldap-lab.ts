@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Instant } from '@halligan/core'
@@ -65,10 +65,13 @@ export const accessRules: readonly string[] = [
     (cn) =>
       `access to dn.exact="${dns.group(cn)}" attrs=member by dn.exact="${dns.connector}" write by users read`,
   ),
-  'access to attrs=userPassword by self write by anonymous auth by * none',
+  ...[dns.connector, dns.prober].map(
+    (dn) => `access to dn.exact="${dn}" attrs=userPassword by anonymous auth by * none`,
+  ),
 ]
 
 const ofTheCompany = [
+  'access to attrs=userPassword by self write by anonymous auth by * none',
   `access to dn.subtree="ou=data,${suffix}" by group.exact="${dns.group('repair')}" write by group.exact="${dns.group('admins')}" write by dn.exact="${dns.prober}" read by * none`,
   'access to * by users read',
 ]
@@ -130,28 +133,50 @@ export const content = [
   ),
 ].join('')
 
+/** Public keys in entries, as hosts read them (openssh-lpk). */
+const keys = [
+  `attributetype ( 1.3.6.1.4.1.24552.500.1.1.1.13 NAME 'sshPublicKey' EQUALITY octetStringMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.40 )`,
+  `objectclass ( 1.3.6.1.4.1.24552.500.1.1.2.0 NAME 'ldapPublicKey' SUP top AUXILIARY MAY ( sshPublicKey $ uid ) )`,
+]
+
+/** The list of connections, and a log of every operation. */
+const watched = (dir: string): readonly string[] => [
+  'database monitor',
+  `access to * by dn.exact="${dns.prober}" read by * none`,
+  'database mdb',
+  'suffix "cn=accesslog"',
+  `directory ${join(dir, 'slapd', 'log')}`,
+  'rootdn "cn=accesslog"',
+  `access to * by dn.exact="${dns.prober}" read by * none`,
+]
+
 export type LabOptions = Readonly<{
   global?: readonly string[]
   database?: readonly string[]
-  databases?: readonly string[]
   listeners?: readonly string[]
   runBy?: readonly string[]
 }>
 
 export async function openLdapLab(options: LabOptions = {}): Promise<LdapLab> {
   const dir = await mkdtemp(join(tmpdir(), 'halligan-ldap-'))
+  await mkdir(join(dir, 'slapd', 'log'), { recursive: true })
   const server = await startLdap({
     dir: join(dir, 'slapd'),
     suffix,
     content,
     modules,
     ...options,
+    global: [...keys, ...(options.global ?? [])],
+    databases: watched(dir),
     database: [
       ...accessRules,
       ...ofTheCompany,
       'overlay memberof',
       'overlay ppolicy',
       `ppolicy_default "cn=default,ou=policies,${suffix}"`,
+      'overlay accesslog',
+      'logdb cn=accesslog',
+      'logops all',
       ...(options.database ?? []),
     ],
   })

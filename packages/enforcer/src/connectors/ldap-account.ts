@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { setTimeout as pause } from 'node:timers/promises'
 import type { GrantId, Instant, ProbeResult } from '@halligan/core'
 import { hashed, newPassword, replacing } from './ldap-entry.ts'
 import type { Site } from './ldap-groups.ts'
@@ -183,10 +184,20 @@ export async function sealedInUse(
     if (isKnown) continue
     const { current, proposed } = await vault.secrets(settings.target, name)
     if (current === null || proposed !== null) continue
+    // Read before the account is tried, which is a login of its own.
+    const isUsed = boundAs !== null && (await staysBound(() => boundAs(dn)))
     if ((await opens(settings, settings.url, dn, current)) === false)
       found.push({ what: 'sealed_account_changed', object: name })
-    if (boundAs !== null && (await boundAs(dn)) > 0)
-      found.push({ what: 'sealed_account_used', object: name })
+    if (isUsed) found.push({ what: 'sealed_account_used', object: name })
   }
   return found
+}
+
+const millisToLeave = 300
+
+/** Twice, some time apart: a trial of ours that has just left is still listed. */
+async function staysBound(count: () => Promise<number>): Promise<boolean> {
+  if ((await count()) === 0) return false
+  await pause(millisToLeave)
+  return (await count()) > 0
 }

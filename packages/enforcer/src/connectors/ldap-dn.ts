@@ -46,12 +46,6 @@ export function isWithin(dn: string, base: string): boolean {
   return rdns.slice(Math.max(0, rdns.length - above.length)).join() === above.join()
 }
 
-/** The entry above; the empty text at the top. */
-export function parentOf(dn: string): string {
-  const cut = splitAt(dn, ',')
-  return cut.slice(1).join(',').trim()
-}
-
 /** The name of an entry: attribute and value of its own, single-valued RDN. */
 export function rdnOf(dn: string): Readonly<{ attribute: string; value: string }> | null {
   const [first = ''] = splitAt(dn, ',')

@@ -1,5 +1,5 @@
 import type { GrantId } from '@halligan/core'
-import { type Entry, EqualityFilter } from 'ldapts'
+import { AndFilter, type Entry, EqualityFilter, OrFilter } from 'ldapts'
 import { dnOfGrant } from './ldap-dn.ts'
 import type { Site } from './ldap-groups.ts'
 import { onSession, search, valuesOf } from './ldap-session.ts'
@@ -18,7 +18,7 @@ const shown = [
 const secretAttributes = /^(userPassword|authPassword|krbPrincipalKey|sambaNTPassword):/i
 
 /**
- * The operations that were done as the grant's own entry, as the access log overlay kept them. Never complete where the
+ * The operations that were done as the grant's own entry, and its binds, as the access log overlay kept them. Never complete where the
  * overlay keeps writes only, where not all fits, or where nothing was kept of a bind that must have been.
  */
 export async function readEvidence(
@@ -28,7 +28,10 @@ export async function readEvidence(
   const { evidence, container } = site.settings
   if (evidence === null || container === null) return null
   const dn = dnOfGrant(grant, container)
-  const filter = new EqualityFilter({ attribute: 'reqAuthzID', value: dn })
+  const is = (attribute: string, value: string) => new EqualityFilter({ attribute, value })
+  // A bind is done as nobody yet: its own DN says whose it is.
+  const itsBinds = new AndFilter({ filters: [is('reqType', 'bind'), is('reqDN', dn)] })
+  const filter = new OrFilter({ filters: [is('reqAuthzID', dn), itsBinds] })
   const entries = await onSession(site.probe, (session) =>
     search(session, evidence.accesslog, {
       scope: 'sub',
