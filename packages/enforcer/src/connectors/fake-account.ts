@@ -50,7 +50,7 @@ export function fakeAccounts(
     return found
   }
   const of = (grant: GrantId): FakeAccount | null => {
-    const order = held(name).find((one) => one.grant === grant)
+    const order = held(name, grant).find((one) => one.grant === grant)
     const account = order === undefined ? null : accountIn(order.privileges)
     return account === null ? null : accountOf(account)
   }

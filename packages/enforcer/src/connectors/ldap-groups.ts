@@ -236,7 +236,7 @@ export async function endGroups(site: Site, grant: GrantId): Promise<void> {
 function accountOf(site: Site, grant: GrantId): string | null {
   const noted = site.notes.of(grant)
   if (noted !== null) return noted.rights.length === 0 ? null : noted.account
-  const held = site.held(site.settings.target).find((each) => each.grant === grant)
+  const held = site.held(site.settings.target, grant).find((each) => each.grant === grant)
   const plan = held === undefined ? null : planOf(site.settings, held)
   return plan !== null && typeof plan !== 'string' && plan.kind === 'groups'
     ? plan.account

@@ -197,7 +197,7 @@ export async function probePresence(site: Site, grant: GrantId): Promise<boolean
   const note = site.notes.of(grant)
   const account = note?.account ?? null
   if (note === null || account === null) return false
-  const held = site.held(site.settings.target).find((each) => each.grant === grant)
+  const held = site.held(site.settings.target, grant).find((each) => each.grant === grant)
   if (note.rights.length > 0 && held?.phase !== 'standing') return false
   const plan = held === undefined ? 'not_held' : planOf(site.settings, held)
   const profile =

@@ -128,7 +128,7 @@ async function apply(site: Site, opening: Opening): Promise<Applied> {
 async function reseal(site: Site, grant: GrantId): Promise<Credential> {
   const { settings, notes } = site
   const note = notes.of(grant)
-  const held = site.held(settings.target).find((each) => each.grant === grant)
+  const held = site.held(settings.target, grant).find((each) => each.grant === grant)
   if (note === null || note.account === null || held?.phase !== 'standing')
     throw new Error(`${grant} does not stand`)
   const plan = planned(site, held)
@@ -143,7 +143,7 @@ async function reseal(site: Site, grant: GrantId): Promise<Credential> {
 
 async function end(site: Site, grant: GrantId): Promise<void> {
   await site.lock.settle()
-  const held = site.held(site.settings.target).find((each) => each.grant === grant)
+  const held = site.held(site.settings.target, grant).find((each) => each.grant === grant)
   const plan = held === undefined ? null : planOf(site.settings, held)
   const failures: unknown[] = []
   const steps = [

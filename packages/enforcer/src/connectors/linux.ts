@@ -30,7 +30,7 @@ export function linuxConnector(
     if (target !== settings.target) throw new Error(`${target} is not ${settings.target}`)
   }
   const accountOf = (grant: GrantId): string => {
-    const held = ports.held(settings.target).find((other) => other.grant === grant)
+    const held = ports.held(settings.target, grant).find((other) => other.grant === grant)
     const known = notes.of(grant)?.account ?? settings.accounts.get(held?.requester ?? '')
     return known ?? accountInRule(ruleTextOf(host, grant) ?? '') ?? ''
   }

@@ -25,7 +25,8 @@ import { onSession, type Session } from './mariadb-session.ts'
 import type { Held, Opening } from './port.ts'
 import { inTurns } from './rounds.ts'
 
-export type SharedPorts = AccessPorts & Readonly<{ vault: Vault; held(): readonly Held[] }>
+export type SharedPorts = AccessPorts &
+  Readonly<{ vault: Vault; held(grant?: GrantId): readonly Held[] }>
 
 export type SharedAccounts = Readonly<{
   at(account: string): Access
@@ -165,7 +166,7 @@ async function end(desk: Desk, grant: GrantId): Promise<void> {
 
 /** What is `closing` was proven absent: since then the account may be sealed again, or another grant's. */
 const phaseOf = ({ held }: Desk, grant: GrantId): Held['phase'] | null =>
-  held().find((each) => each.grant === grant)?.phase ?? null
+  held(grant).find((each) => each.grant === grant)?.phase ?? null
 
 async function endUnlessHeld(desk: Desk, grant: GrantId): Promise<void> {
   if (othersOf(desk, grant).length === 0)

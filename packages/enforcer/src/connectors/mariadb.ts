@@ -23,7 +23,7 @@ export function mariadbConnector(
   const connect = connectWith(settings)
   const lock = targetLock(connect, settings.target)
   const notes = notesIn(ports.shelf, settings.target)
-  const held = () => ports.held(settings.target)
+  const held = (grant?: GrantId) => ports.held(settings.target, grant)
   const accounts = settings.accounts ?? []
   const basis = { connect, settings, lock, notes }
   const own = ownAccounts(basis)
@@ -34,7 +34,7 @@ export function mariadbConnector(
   /** The grant's note says it, or its order does where a crash came before the note. */
   const accessOf = (grant: GrantId, target: string): Access => {
     here(target)
-    const order = held().find((each) => each.grant === grant)
+    const order = held(grant).find((each) => each.grant === grant)
     const ordered = order === undefined ? null : sharedIn(order.privileges)
     return accessBy(notes.get(grant)?.shared ?? ordered)
   }

@@ -57,7 +57,7 @@ export function sharedAccounts(lent: Lent): SharedAccounts {
   const inTurn = oneAtATime()
   /** While one is being rotated, its own logins are not somebody else's. */
   const rotating = new Set<string>()
-  const of = (grant: GrantId) => accountOf(ports.held(target), grant)
+  const of = (grant: GrantId) => accountOf(ports.held(target, grant), grant)
   return {
     of,
     access: accessTo(lent, of, inTurn),

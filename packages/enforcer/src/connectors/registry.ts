@@ -1,3 +1,4 @@
+import type { GrantId } from '@halligan/core'
 import type { SecretShelf, Vault } from '../store/port.ts'
 import { makeLdapConnector } from './ldap.ts'
 import { makeMariadbConnector } from './mariadb.ts'
@@ -16,8 +17,9 @@ export type ConnectorPorts = Readonly<{
   /**
    * Every unfinished grant on the target, read anew at each call. A grant stands here before its `apply` is called and until
    * after its `cleanup`: whoever reads this and acts on it in one go per account never takes away what another grant holds.
+   * Given a grant, at most that one: with ten thousand of them, looking through all for each would take seconds.
    */
-  held(target: string): readonly Held[]
+  held(target: string, grant?: GrantId): readonly Held[]
 }>
 
 /** Throws with a reason an operator understands when the settings are wrong; reaches nothing yet. */

@@ -69,7 +69,7 @@ export function webhookConnector(
       return answer
     },
     async reseal(grant) {
-      const account = accountOf(held(target), grant)
+      const account = accountOf(held(target, grant), grant)
       const secret = await propose(account)
       const credential = read.resealed(await lease.under('reseal', { grant, secret }))
       if (account !== null) await vault.confirm(target, account)
