@@ -8,8 +8,8 @@ import type { EndingCause } from '@halligan/core'
 import { subjectOf } from './hold-events.ts'
 import { report, type Subject } from './report.ts'
 import type { Place, Site } from './site.ts'
-import { advance, type HoldIn } from './state.ts'
-import { BooksUnwritable } from './store/port.ts'
+import { advance, type Hold, type HoldIn } from './state.ts'
+import { type Books, BooksUnwritable } from './store/port.ts'
 
 export type Ending = Readonly<{
   place: Place
@@ -54,9 +54,20 @@ function endedBy(
   { place, cause, about = null }: Ending,
 ): HoldEnding | null {
   const at = clock.read().wall
-  const hold = books.hold(place.grant, place.target)
+  const hold = holdAt(books, place)
+  if (hold === null) return null
   const next = advance(hold, { kind: 'ending', cause, at, about })
   return next.ok && next.value.phase === 'ending' ? next.value : null
+}
+
+/** Null for what is not in memory while the books cannot even be read: whoever asks for its end asks again. */
+function holdAt(books: Books, { grant, target }: Place): Hold | null {
+  try {
+    return books.hold(grant, target)
+  } catch (error) {
+    if (error instanceof BooksUnwritable) return null
+    throw error
+  }
 }
 
 function write(site: Site, hold: HoldEnding): void {

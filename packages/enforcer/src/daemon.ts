@@ -40,7 +40,7 @@ export type Daemon = Readonly<{
 }>
 
 /**
- * Takes every target, then starts. Throws `TargetTaken` when another enforcer holds one; a target that cannot be reached is
+ * Ends what is due, takes every target, then talks to the control plane. Throws `TargetTaken` when another enforcer holds one; a target that cannot be reached is
  * tried again for as long as it takes. `onBroken` hears of a broken promise, after which nothing more is begun.
  */
 export async function startDaemon(
@@ -48,7 +48,6 @@ export async function startDaemon(
   pace: DaemonPace,
   onBroken: (error: unknown) => void,
 ): Promise<Daemon> {
-  await takeTargets(site)
   let unlisted: ReadonlySet<GrantId> = new Set()
   let missedBefore: ReadonlySet<GrantId> = new Set()
   const broken = (error: unknown) => {
@@ -89,7 +88,14 @@ export async function startDaemon(
     })
   })
   const repeats: readonly Repeat[] = [outbox, syncing, ...watching]
+  // What is due ends at once: that needs no lock, and no target that hangs delays it. Applying takes the lock by itself.
   due.look()
+  await takeTargets(site).catch(async (error: unknown) => {
+    due.stop()
+    outbox.stop()
+    await closeAll(site)
+    throw error
+  })
   const hush = site.controlPlane.wakeUps(syncing.now)
   for (const each of [...watching, syncing]) each.now()
   return {
@@ -135,9 +141,7 @@ async function takeTargets(site: Site): Promise<void> {
   })
   const settled = await Promise.allSettled(taking)
   const refused = settled.find(({ status }) => status === 'rejected')
-  if (refused?.status !== 'rejected') return
-  await closeAll(site)
-  throw refused.reason
+  if (refused?.status === 'rejected') throw refused.reason
 }
 
 async function closeAll(site: Site): Promise<void> {

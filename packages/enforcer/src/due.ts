@@ -36,12 +36,23 @@ export const usualPace: Pace = {
 export type DueLoop = Readonly<{
   /** Looks now. Never throws: a broken promise goes to `onBroken`. */
   look(): void
-  lane(target: string): Lane<GrantId>
+  lane(target: string): Lane<LaneKey>
   /** What is tried again and again for this hold, as it is now; null when its last try was well. */
   trouble(hold: Hold): Retry | null
   idle(): Promise<void>
   stop(): void
 }>
+
+/**
+ * A grant's ending waits for nothing else that is under way for it: what an `apply` that it overtakes may still do is awaited
+ * before absence is believed, and not before the access is ended.
+ */
+export type LaneKey = GrantId | `end ${GrantId}`
+
+const keyOf = (grant: GrantId, work: Work): LaneKey =>
+  work === 'end' ? `end ${grant}` : grant
+
+const grantOf = (key: LaneKey): GrantId => key.replace(/^end /, '') as GrantId
 
 /** How far the wall clock may advance before its highest value is written down again. */
 const wallGrainMillis = 5000
@@ -52,7 +63,7 @@ export function startDueLoop(
   onBroken: (error: unknown) => void,
   afterLook: () => void = () => {},
 ): DueLoop {
-  const lanes = new Map<string, Lane<GrantId>>()
+  const lanes = new Map<string, Lane<LaneKey>>()
   const retries = createRetries(pace)
   const alarm = createAlarm(site, () => look())
   let stopped = false
@@ -62,11 +73,11 @@ export function startDueLoop(
     alarm.cancel()
     onBroken(error)
   }
-  const lane = (target: string): Lane<GrantId> => {
+  const lane = (target: string): Lane<LaneKey> => {
     const width = widthAt(site, target, pace)
     const known =
       lanes.get(target) ??
-      createLane<GrantId>(width, thrown, (grant) => lookAt({ grant, target }))
+      createLane<LaneKey>(width, thrown, (key) => lookAt({ grant: grantOf(key), target }))
     lanes.set(target, known)
     return known
   }
@@ -78,7 +89,7 @@ export function startDueLoop(
   const start = (hold: Hold, work: Work, clocks: Clocks) => {
     const retry = retries.of(hold, work)
     if (retry !== null && clocks.bootMillis < retry.notBefore) return
-    lane(hold.target).run(hold.grant, work === 'end', async () => {
+    lane(hold.target).run(keyOf(hold.grant, work), work === 'end', async () => {
       if (stopped) return
       settle(hold, work, await tryOnce(site, hold, work))
     })

@@ -106,8 +106,9 @@ async function moveTrust(
   )
   if (!head.ok) return distrust(site, head.error.code)
   books.atomically(() => {
-    books.keepTrust({ rosters: answer.rosters, checkpoint: head.value })
     books.keepGeneration(answer.generation)
+    // Last, for it is in memory from then on.
+    books.keepTrust({ rosters: answer.rosters, checkpoint: head.value })
   })
   return { roster: chain.value.latest, head: head.value }
 }

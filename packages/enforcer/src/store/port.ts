@@ -16,7 +16,7 @@ export type Outgoing = Readonly<{ seq: number; digest: Digest; delivery: Deliver
 /**
  * The enforcer's own memory. Synchronous, and durable when a call returns: what is written is on disk before any effect
  * that rests on it. What the disk does not take throws `BooksUnwritable`, and then nothing of the transaction stands; what is
- * unfinished, and the highest wall clock, are answered from memory whatever becomes of the disk. A `Books` belongs to one process; a second that opens the same one is refused with `StateTaken`.
+ * unfinished, the highest wall clock and the trust are answered from memory whatever becomes of the disk. A `Books` belongs to one process; a second that opens the same one is refused with `StateTaken`.
  */
 export interface Books {
   /** All of `work` or nothing of it. Nested calls join the outer one. */

@@ -55,6 +55,7 @@ export function openBooks(
 
   const holds = holdsIn({ run, one, all })
   const whole = <T>(work: () => T): T => atomically(file, work, holds)
+  let trust = fact<TrustSeen>('trust', { rosters: [], checkpoint: null })
   let highestWall = fact<Instant>('highest_wall', 0 as Instant)
 
   return {
@@ -80,8 +81,11 @@ export function openBooks(
       highestWall = wall
       whole(() => keepFact('highest_wall', wall))
     },
-    trust: () => fact<TrustSeen>('trust', { rosters: [], checkpoint: null }),
-    keepTrust: (trust) => whole(() => keepFact('trust', trust)),
+    trust: () => trust,
+    keepTrust(seen) {
+      whole(() => keepFact('trust', seen))
+      trust = seen
+    },
     generation: () => fact('generation', 0),
     keepGeneration: (generation) => whole(() => keepFact('generation', generation)),
     lastReceipt: () => fact<{ seq: number; digest: Digest } | null>('last_receipt', null),
