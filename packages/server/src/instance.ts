@@ -34,6 +34,7 @@ import type { Deps } from './usecases/deps.ts'
 import { createInForce } from './usecases/in-force.ts'
 import { createRefusalTally } from './usecases/record-refusal.ts'
 import { runDueWork } from './usecases/run-due-work.ts'
+import { createStuckWork } from './usecases/stuck-work.ts'
 
 export type InstanceOptions = Readonly<{
   config: Config
@@ -217,27 +218,28 @@ function workWhenDue(deps: Deps, scheduler: Scheduler, log: Logger): () => Promi
   let stopped = false
   let cancel = () => {}
   let running: Promise<void> = Promise.resolve()
-  let before: Instant | null = null
+  const stuck = createStuckWork()
 
   const work = async () => {
-    let next: Instant | null = null
+    let wait = mostIdleMillis
     try {
-      await runDueWork(deps)
-      next = deps.view().nextDue()
+      const { done, faults } = await runDueWork(deps, stuck)
+      for (const err of faults) log.error({ err }, 'due work failed and stays due')
+      wait = waitFor(deps.view().nextDue(), done)
     } catch (err) {
       log.error({ err }, 'due work failed and stays due')
     }
-    if (!stopped) cancel = scheduler.after(waitFor(next), again)
+    if (!stopped) cancel = scheduler.after(wait, again)
   }
   const again = () => {
     running = work()
   }
-  /** What SAFE MODE or a full disk keeps due would otherwise keep a processor busy. */
-  const waitFor = (due: Instant | null): number => {
-    const stays = due !== null && due === before && due <= deps.clock.now()
-    before = due
-    const wait = due === null ? mostIdleMillis : due - deps.clock.now()
-    return Math.min(mostIdleMillis, Math.max(stays ? stuckMillis : 10, wait))
+  /** As long as something gets done there is no pause; what SAFE MODE or a full disk keeps due keeps no processor busy. */
+  const waitFor = (due: Instant | null, done: number): number => {
+    if (done > 0) return 0
+    if (due === null) return mostIdleMillis
+    const wait = due - deps.clock.now()
+    return wait > 0 ? Math.min(mostIdleMillis, wait) : stuckMillis
   }
   again()
   return async () => {

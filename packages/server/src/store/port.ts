@@ -96,8 +96,8 @@ export interface View {
   due(now: Instant, limit: number): readonly DueWork[]
   /** When there is something to do next, notices included. */
   nextDue(): Instant | null
-  /** Activations in [since, now), drills aside. */
-  uses(of: { entitlement?: string; person?: PrincipalId }, since: Instant): number
+  /** Activations in [since, now), drills aside, counted to 10,000. */
+  uses(of: { entitlement: string } | { person: PrincipalId }, since: Instant): number
   reviewsOf(person: PrincipalId): Readonly<{ open: number; overdue: number }>
   notices(
     filter: { grant?: GrantId; undelivered?: boolean },

@@ -23,23 +23,46 @@ import { beginDeliveries } from './deliver-notices.ts'
 import type { Deps } from './deps.ts'
 import { openOrderOf } from './open-order.ts'
 import type { Refusal } from './refusal.ts'
+import { createStuckWork } from './stuck-work.ts'
 
-/** At once; what is left is due still, and comes with the next call. */
-const mostAtOnce = 256
+/**
+ * At once, which is one batch of the writer: whoever activates meanwhile waits for one such batch and no more (INV-25). What is
+ * left is due still, and comes with the next call.
+ */
+const mostAtOnce = 64
 
-/** `told` resolves once every route has had its say, which nothing else waits for (INV-25). Never rejects. */
-export type DueRun = Readonly<{ worked: number; told: Promise<void> }>
+/**
+ * `done` says whether anything was achieved, and `faults` what threw. `told` resolves once every route has had its say, which
+ * nothing else waits for (INV-25). Never rejects.
+ */
+export type DueRun = Readonly<{
+  done: number
+  faults: readonly unknown[]
+  told: Promise<void>
+}>
 
-/** Does all that is due now, ends before everything else. What fails stays due. */
-export async function runDueWork(deps: Deps): Promise<DueRun> {
+/** Does what is due now, ends before everything else. What fails stays due, and stands aside in `stuck` until its next try. */
+export async function runDueWork(deps: Deps, stuck = createStuckWork()): Promise<DueRun> {
   await tellTally(deps)
-  const due = deps.view().due(deps.clock.now(), mostAtOnce)
-  const entered = due
+  const now = deps.clock.now()
+  const due = deps
+    .view()
+    .due(now, mostAtOnce + stuck.size())
+    .filter((work) => !stuck.standsAside(work, now))
+    .slice(0, mostAtOnce)
     .toSorted((one, other) => urgency(one) - urgency(other))
-    .map((work) => enterDue(deps, work))
-  await Promise.all(entered)
+  const entered = await Promise.allSettled(due.map((work) => enterDue(deps, work)))
+  const isDone = entered.map((one) => one.status === 'fulfilled' && one.value.ok)
+  due.forEach((work, i) => {
+    if (isDone[i] === true) stuck.done(work)
+    else stuck.failed(work, now)
+  })
   const { begun, told } = await beginDeliveries(deps)
-  return { worked: due.length + begun, told }
+  return {
+    done: isDone.filter(Boolean).length + begun,
+    faults: entered.flatMap((one) => (one.status === 'rejected' ? [one.reason] : [])),
+    told,
+  }
 }
 
 /** What may still stand open comes first. */
