@@ -23,6 +23,8 @@ export type MariadbLab = Readonly<{
   server: MariadbServer
   /** The file that holds the connector's URL, as `config.json` refers to it. */
   urlFile: string
+  /** What the file held at first. */
+  connectorUrl: string
   sharedAccount: string
   vault: Vault
   vaultFolder: string
@@ -66,6 +68,7 @@ export async function openMariadbLab(
   const settings = { target, url: { file: urlFile }, accounts: [sharedAccount] }
   return {
     ...{ target, server, urlFile, sharedAccount, vault, vaultFolder, settings },
+    connectorUrl,
     connector: (lent = enforcerBooks(), more = {}) =>
       mariadbConnector({ ...settings, ...more }, { ...lent, vault }),
     asRoot: (work) => within(server.rootUrl, work),

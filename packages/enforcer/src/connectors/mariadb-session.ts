@@ -70,8 +70,14 @@ export function sessionOn(db: Connection): Session {
   // Without a listener, a connection lost between two queries would end the process.
   db.on('error', () => undefined)
   const ask = async (sql: string, values: readonly Value[]): Promise<unknown> => {
-    const [rows] = await db.query({ sql, values: [...values], timeout: millisToAnswer })
-    return rows
+    try {
+      const [rows] = await db.query({ sql, values: [...values], timeout: millisToAnswer })
+      return rows
+    } catch (error) {
+      // The driver would let whatever is asked next wait for the answer that never comes.
+      if (systemCode(error) === 'PROTOCOL_SEQUENCE_TIMEOUT') db.destroy()
+      throw error
+    }
   }
   return {
     db,
