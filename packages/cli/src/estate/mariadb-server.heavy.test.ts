@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { createConnection } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,6 +12,8 @@ import { startMariadb } from './mariadb-server.ts'
 let dir: string
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'halligan-server-'))
+  // Whatever is left of a server that was killed goes with the folder.
+  chmodSync(dir, 0o711)
 })
 afterEach(() => rmSync(dir, { recursive: true, force: true }))
 
