@@ -1,7 +1,7 @@
 import type { GrantId, Instant, PrincipalId } from '@halligan/core'
 import { payloadTypes, readEnvelope } from '@halligan/ledger'
 import { describe, expect, test } from 'vitest'
-import { storiesOf } from '../test/estate.ts'
+import { sealKeyNamed, storiesOf } from '../test/estate.ts'
 import { grantNamed, targetName } from '../test/host.ts'
 import { orderFor } from '../test/run.ts'
 import { codes, pass, settle, sync, told, type World, world } from '../test/world.ts'
@@ -76,6 +76,22 @@ describe('a shared account', () => {
     expect(accountAt(it).knownTo.size).toBe(0)
     expect(accountAt(it).secret).not.toBe(given)
     expect(await vaultHolds(it)).toBe(accountAt(it).secret)
+  })
+
+  test('a new secret for a lost key is as shared as the first, and rotated as well', async () => {
+    const it = await checkedOut()
+    it.estate.reseals.push(it.estate.reseal(ada, sealKeyNamed('n')))
+    await sync(it)
+    const applied = it.estate.receipts.filter(({ detail }) => detail.kind === 'applied')
+    expect(applied).toMatchObject([
+      { detail: { shared: true } },
+      { detail: { shared: true } },
+    ])
+    const resealed = accountAt(it).secret
+    await end(it, ada)
+    await settle(it)
+    expect(told(it).slice(2)).toEqual(['ending', 'absent', 'rotated', 'cleaned'])
+    expect(accountAt(it).secret).not.toBe(resealed)
   })
 
   test('no receipt and no blob ever holds a secret of it', async () => {

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { createHost, grantNamed, type Host, start, targetName } from '../test/host.ts'
 import { accept, kinds, lifeMillis } from '../test/run.ts'
 import { patienceMillis } from './ask-target.ts'
+import { beginEnd } from './begin-end.ts'
 import {
   connectFake,
   createFakeTarget,
@@ -16,6 +17,7 @@ import {
   TargetTaken,
 } from './connectors/port.ts'
 import { type Daemon, startDaemon, usualDaemonPace } from './daemon.ts'
+import { startDueLoop } from './due.ts'
 import type { Site } from './site.ts'
 
 const [ada, ben] = [grantNamed('a'), grantNamed('b')]
@@ -178,6 +180,39 @@ describe('a call that never comes back', () => {
     daemon.due.look()
     await pass(it.host, lifeMillis + 1500)
     expect(it.sick.effects.map(({ kind }) => kind)).toContain('end')
+  })
+
+  test('INV-18 an end is asked of the target at once, whatever an apply is waiting for', async () => {
+    const { it, letGo } = lateApply()
+    const daemon = await started(it)
+    accept(it.site, ada, undefined, 'sick-pg', 600_000)
+    daemon.due.look()
+    await turns()
+    beginEnd(it.site, { grant: ada, target: 'sick-pg' }, 'local_root')
+    daemon.due.look()
+    await turns()
+    expect(it.sick.effects.map(({ kind }) => kind)).toEqual(['end'])
+    expect(it.host.books.hold(ada, 'sick-pg').phase).toBe('ending')
+    letGo()
+    await pass(it.host, 2000)
+    expect(hasAccess(it.sick, ada)).toBe(false)
+    expect(kinds(it.host.books)).not.toContain('applied')
+    expect(kinds(it.host.books)).toContain('absent')
+  })
+
+  test('INV-25 at the start, what is due on one target ends although another hangs', async () => {
+    const it = beside((well) => ({ ...well, open: never }))
+    accept(it.site, ada)
+    const first = startDueLoop(it.site, usualDaemonPace, () => {})
+    first.look()
+    await turns()
+    expect(hasAccess(it.host.target, ada)).toBe(true)
+    first.stop()
+    it.host.scheduler.clear()
+    it.host.clock.pass(lifeMillis)
+    void startDaemon(it.site, usualDaemonPace, (error) => it.broken.push(error))
+    await turns()
+    expect(hasAccess(it.host.target, ada)).toBe(false)
   })
 
   test('nothing like it is begun beside it', async () => {

@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -151,6 +152,42 @@ describe.skipIf(!mayMount)('a disk that is really full', () => {
     expect(it.log()).toContain('receipt_ending')
     expect(it.log()).toContain('receipt_absent')
     expect(readFileSync(inside('config.json'), 'utf8')).toContain('enf-payments')
+  })
+})
+
+const mayTrace = spawnSync('strace', ['-V']).status === 0
+
+describe.skipIf(!mayTrace)('a disk that fails (EIO at every sync)', () => {
+  test('S-02 INV-18 what was applied is ended on time; once it works again, the books are whole and all is told', async () => {
+    it.accept(grant, 8000, role)
+    const deadline = Date.now() + 8000
+    const child = await it.start()
+    await eventually('it is applied', () => mayLogIn(roleOf(grant)))
+    await eventually('it is told', async () => it.log().includes('receipt_applied'))
+    const syncs = 'fsync,fdatasync'
+    const inject = ['-e', `trace=${syncs}`, '-e', `inject=${syncs}:error=EIO`]
+    const strace = spawn('strace', ['-f', '-p', String(child.pid), ...inject], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    await once(strace.stderr, 'data')
+    try {
+      await pause(Math.max(1, deadline - Date.now()))
+      await eventually('it is ended', async () => !(await mayLogIn(roleOf(grant))), 5000)
+      await pause(1500)
+      expect(it.log()).toContain('books_unwritable')
+      expect(it.log()).not.toContain('receipt_cleaned')
+    } finally {
+      strace.kill('SIGTERM')
+      await once(strace, 'exit')
+    }
+    await eventually(
+      'all is told',
+      async () => it.log().includes('receipt_cleaned'),
+      30_000,
+    )
+    expect(child.exitCode).toBe(null)
+    await it.kill()
+    expect(told()).toEqual(['applied', 'ending', 'absent', 'cleaned'])
   })
 })
 

@@ -4,7 +4,7 @@
  * @module
  */
 import type { GrantId, Instant, ProbeResult } from '@halligan/core'
-import type { Applied, Held, Opening } from './port.ts'
+import type { Applied, Credential, Held, Opening } from './port.ts'
 import type { ConnectorPorts } from './registry.ts'
 
 export type FakeAccount = {
@@ -92,6 +92,12 @@ export function fakeAccounts(
       account.validUntil = opening.deadline
       return { kind: 'applied', credential: { user: account.name, password } }
     },
+    async reseal(grant: GrantId, account: FakeAccount): Promise<Credential> {
+      if (!account.canLogin) throw new Error('not checked out any more')
+      const password = await give(account)
+      account.knownTo.add(grant)
+      return { user: account.name, password }
+    },
     end(grant: GrantId, account: FakeAccount): void {
       if (target.liesAboutEnding || others(grant, account.name).length > 0) return
       account.canLogin = false
@@ -106,8 +112,8 @@ export function fakeAccounts(
         { probe: 'sessions', absent: account.sessions.size === 0, at },
       ]
     },
-    async rotate(name_: string): Promise<readonly ProbeResult[]> {
-      const account = accountOf(name_)
+    async rotate(rotated: string): Promise<readonly ProbeResult[]> {
+      const account = accountOf(rotated)
       const at = target.now()
       if (target.refusesRotation) return [{ probe: 'old_secret', absent: false, at }]
       await give(account)
@@ -118,14 +124,16 @@ export function fakeAccounts(
         { probe: 'new_secret_refused', absent: true, at },
       ]
     },
-    /** Sessions of an account that nobody has checked out. */
-    usedWithoutGrant: () =>
-      [...target.accounts.values()]
-        .filter(
-          (account) =>
-            account.sessions.size > 0 &&
-            !held(name).some(({ privileges }) => accountIn(privileges) === account.name),
-        )
-        .map((account) => ({ what: 'sealed_account_used', object: account.name })),
+    usedWithoutGrant: () => usedWithoutGrant(target, held(name)),
   }
 }
+
+/** Sessions of an account that nobody has checked out. */
+const usedWithoutGrant = (target: AccountTarget, held: readonly Held[]) =>
+  [...target.accounts.values()]
+    .filter(
+      (account) =>
+        account.sessions.size > 0 &&
+        !held.some(({ privileges }) => accountIn(privileges) === account.name),
+    )
+    .map((account) => ({ what: 'sealed_account_used', object: account.name }))

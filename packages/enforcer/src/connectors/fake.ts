@@ -200,8 +200,10 @@ const opening = (at: At): Pick<Connector, 'apply' | 'reseal' | 'probePresent'> =
     return shared.checkOut(order)
   },
   async reseal(grant) {
-    const { target, reach } = at
+    const { target, shared, reach } = at
     reach()
+    const account = shared.of(grant)
+    if (account !== null) return shared.reseal(grant, account)
     const login = loginOf(target, grant)
     if (!login?.canLogin) throw new Error('no such login')
     did(target, 'reseal', grant)
