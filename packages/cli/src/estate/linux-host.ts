@@ -51,13 +51,13 @@ const own: Readonly<Record<string, string>> = {
   sudo: '/var/lib/sudo',
 }
 
-/** Waits for its input to end, which it does with whoever started it. */
+/** Waits for its input to end, which it does with whoever started it. The kernel buries orphans of who ignores it. */
 const boot = `set -e
 cd "$1"
 shift
 while [ $# -gt 0 ]; do mount --bind "$1" "$2"; shift 2; done
 echo ready
-exec cat`
+exec env --ignore-signal=CHLD cat`
 
 /** Resolves once programs can be run there. */
 export async function startLinuxHost(

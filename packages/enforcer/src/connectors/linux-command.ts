@@ -43,8 +43,8 @@ const systemctlVerbs = new Set(
   ),
 )
 
-/** `python3.11` is `python`. */
-const family = (name: string) => name.replace(/[-0-9.]+$/, '')
+/** `python3.11` is `python`, `vim.tiny` is `vim`. */
+const family = (name: string) => name.replace(/[.].*$/, '').replace(/[-0-9]+$/, '')
 
 export const isEscape = (path: string): boolean =>
   escapes.has(basename(path)) || escapes.has(family(basename(path)))

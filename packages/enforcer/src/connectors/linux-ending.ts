@@ -17,6 +17,7 @@ import {
   kill,
   processes,
   sudoRuns,
+  whileAllStandStill,
 } from './linux-processes.ts'
 import { maySudo, removeRule } from './linux-sudoers.ts'
 
@@ -34,12 +35,17 @@ export async function endAccess(
   removeRule(host, grant)
   if (note === null) return
   await leave(host, notes, grant, note)
+  const killHolders = async (): Promise<Holding> => {
+    const found = await holdingStill(host, notes, grant, note)
+    await kill(host, [...new Set([...found.throughGroup, ...found.throughSudo])])
+    return found
+  }
   const deadline = performance.now() + millisToKill
-  for (let quiet = 0; quiet < 2 && performance.now() < deadline; ) {
-    const { throughGroup, throughSudo } = await holdingStill(host, notes, grant, note)
-    const victims = [...new Set([...throughGroup, ...throughSudo])]
-    quiet = victims.length === 0 ? quiet + 1 : 0
-    await kill(host, victims)
+  for (let quiet = 0, tries = 0; quiet < 2 && performance.now() < deadline; tries++) {
+    const { throughGroup, throughSudo } = await killHolders()
+    quiet = throughGroup.length + throughSudo.length === 0 ? quiet + 1 : 0
+    if (throughGroup.length > 0 && tries > 0)
+      await whileAllStandStill(host, note.uid, killHolders)
     await pause(millisBetweenReads)
   }
   forgetPassword(host, note)

@@ -124,13 +124,17 @@ function sessionAt(host: LinuxHost, top: string, path: string): Session {
   const at =
     isRecord(log) && isRecord(log.timestamp) ? Number(log.timestamp.seconds) * 1000 : 0
   const argv = isRecord(log) && Array.isArray(log.runargv) ? log.runargv.map(String) : null
+  const program = isRecord(log) && typeof log.command === 'string' ? log.command : null
   // One that cannot be dated is shown with every grant of the account.
   const dated = Number.isFinite(at) && at > 0
   return {
     folder: top,
     name,
     at: (dated ? at : Date.now()) as Instant,
-    command: dated && argv !== null ? argv.join(' ') : null,
+    command:
+      dated && argv !== null && program !== null
+        ? [program, ...argv.slice(1)].join(' ')
+        : null,
   }
 }
 
@@ -144,11 +148,16 @@ const parsed = (text: string): unknown => {
   }
 }
 
-/** Null when `sudoreplay` cannot read it whole. */
-async function replay(host: LinuxHost, { folder, name }: Session): Promise<string | null> {
+/** Null when `sudoreplay` cannot read it whole. It says first what it replays, in a line that it does not end. */
+async function replay(
+  host: LinuxHost,
+  { folder, name, command }: Session,
+): Promise<string | null> {
   const asFast = ['-n', '-s', '1000000', '-m', '0']
   const { status, stdout } = await run(host, ['sudoreplay', ...asFast, '-d', folder, name])
-  return status === 0 ? stdout.replace(/^Replaying sudo session: [^\n]*?\r?\n/, '') : null
+  const heading = `Replaying sudo session: ${command}`
+  if (status !== 0) return null
+  return stdout.startsWith(heading) ? stdout.slice(heading.length) : stdout
 }
 
 function namesIn(host: LinuxHost, folder: string): readonly string[] {

@@ -1,9 +1,11 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import type { GrantId, Instant, ProbeResult } from '@halligan/core'
-import { holdingStill, remembersPassword } from './linux-ending.ts'
+import { type Holding, holdingStill, remembersPassword } from './linux-ending.ts'
 import { groupsAtLogin, isMember } from './linux-groups.ts'
 import { findAccount, type LinuxHost } from './linux-host.ts'
 import { groupStands, ownGroups } from './linux-membership.ts'
 import type { Note, Notes } from './linux-note.ts'
+import { runsAnything } from './linux-processes.ts'
 import {
   accountInRule,
   grantOfFile,
@@ -27,7 +29,9 @@ export async function probeAbsence(
 ): Promise<readonly ProbeResult[]> {
   const readings: Reading[] = [['sudoers_file', ruleTextOf(host, grant) === null]]
   if (note !== null) {
-    const { throughGroup, throughSudo } = await holdingStill(host, notes, grant, note)
+    const { throughGroup, throughSudo } = await readUntilSure(host, note, () =>
+      holdingStill(host, notes, grant, note),
+    )
     readings.push(
       ...(await accountReadings(host, notes, grant, note)),
       ['group_processes', throughGroup.length === 0],
@@ -36,6 +40,28 @@ export async function probeAbsence(
   }
   const at = Date.now() as Instant
   return readings.map(([probe, absent]) => ({ probe, absent, at }))
+}
+
+const readsToBeSure = 5
+const millisBetweenReads = 15
+
+/**
+ * One that starts itself anew all the time may be missed by a reading: where the account runs anything at all, as the kernel
+ * says in one go, absence is what several readings agree on.
+ */
+async function readUntilSure(
+  host: LinuxHost,
+  note: Note,
+  read: () => Promise<Holding>,
+): Promise<Holding> {
+  let found = await read()
+  const isNone = () => found.throughGroup.length + found.throughSudo.length === 0
+  if (!isNone() || !(await runsAnything(host, note.uid))) return found
+  for (let reads = 1; reads < readsToBeSure && isNone(); reads++) {
+    await pause(millisBetweenReads)
+    found = await read()
+  }
+  return found
 }
 
 /** An account that is gone is told nothing by the name service, and can do nothing. */

@@ -46,7 +46,12 @@ function withoutOurs(all: readonly HostProcess[], own: number): readonly HostPro
   const byPid = new Map(all.map((process) => [process.pid, process]))
   const lineOf = (pid: number): readonly number[] => {
     const line: number[] = []
-    for (let at = byPid.get(pid); at !== undefined; at = byPid.get(at.parent))
+    // A number that was taken over while we read may close a circle.
+    for (
+      let at = byPid.get(pid);
+      at !== undefined && !line.includes(at.pid);
+      at = byPid.get(at.parent)
+    )
       line.push(at.pid)
     return line
   }
@@ -238,6 +243,40 @@ async function signal(
   for (let at = 0; at < pids.length; at += 500)
     await run(host, ['kill', `-${name}`, ...pids.slice(at, at + 500).map(String)])
 }
+
+/**
+ * Stops everything that the account runs, in one call of the kernel's that no new process escapes, does the work, and lets
+ * what is left run on. For one that starts copies of itself faster than they can be read and killed.
+ */
+export async function whileAllStandStill(
+  host: LinuxHost,
+  uid: number,
+  work: () => Promise<unknown>,
+): Promise<void> {
+  // Sent as the account itself, to all that the account may send to.
+  const toAll = (name: 'STOP' | 'CONT') =>
+    run(host, ['setpriv', ...asAccount(uid), 'kill', `-${name}`, '--', '-1'])
+  try {
+    await toAll('STOP')
+    await work()
+  } finally {
+    await toAll('CONT')
+  }
+}
+
+/** The kernel's own answer, in one call that no new process escapes. */
+export async function runsAnything(host: LinuxHost, uid: number): Promise<boolean> {
+  const { status, stderr } = await run(host, [
+    'setpriv',
+    ...asAccount(uid),
+    ...['kill', '-0', '--', '-1'],
+  ])
+  if (status === 0) return true
+  if (stderr.includes('No such process')) return false
+  throw new Error(`kill -0 answered ${status}: ${JSON.stringify(stderr)}`)
+}
+
+const asAccount = (uid: number) => ['--reuid', String(uid), '--clear-groups']
 
 export type BootTime = Readonly<{ boot: string; ticks: number }>
 

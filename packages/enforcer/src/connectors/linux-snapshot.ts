@@ -19,7 +19,7 @@ type Row = readonly [kind: string, object: string, detail: string]
 
 const mostRows = 20_000
 const mostBytesToRead = 1024 * 1024
-const millisToFind = 9_000
+const millisToFind = 15_000
 
 /** What grants of ours that are not over have made is not in it: those have their own orders and receipts. */
 export async function takeSnapshot(
@@ -162,7 +162,7 @@ async function elevating(
     ],
     millisToFind,
   ).catch(() => null)
-  if (found === null) return [['incomplete', 'setuid files', '']]
+  if (found === null) return [['incomplete', 'setuid', '']]
   return found.stdout
     .split('\0')
     .filter(Boolean)
@@ -172,18 +172,29 @@ async function elevating(
     })
 }
 
-/** What was added, removed or changed between two snapshots, whoever did it. Names stand as JSON would write them. */
+/**
+ * What was added, removed or changed between two snapshots, whoever did it. Names stand as JSON would write them. A kind that
+ * could not be read whole is named, and not compared.
+ */
 export function differenceOf(before: Snapshot, after: Snapshot): readonly Difference[] {
-  const [old, current] = [parsed(before), parsed(after)]
+  const [was, is] = [parsed(before), parsed(after)]
+  const unread = new Set(
+    [...was.values(), ...is.values()].flatMap(([kind, what]) =>
+      kind === 'incomplete' ? [what] : [],
+    ),
+  )
+  const whole = (rows: ReadonlyMap<string, Row>) =>
+    new Map([...rows].filter(([, [kind]]) => !unread.has(kind)))
+  const [old, current] = [whole(was), whole(is)]
   const described = (change: string, [kind, object, detail]: Row): Difference => ({
     what: `${kind}_${change}`,
     object: JSON.stringify(`${object} (${detail})`).slice(1, -1),
   })
   return [
     ...[...current].flatMap(([key, row]) => {
-      const was = old.get(key)
-      if (was === undefined) return [described('added', row)]
-      return was[2] === row[2] ? [] : [described('changed', row)]
+      const earlier = old.get(key)
+      if (earlier === undefined) return [described('added', row)]
+      return earlier[2] === row[2] ? [] : [described('changed', row)]
     }),
     ...[...old]
       .filter(([key]) => !current.has(key))

@@ -2,9 +2,9 @@ import type { GrantId } from '@halligan/core'
 import { applyGrant } from './linux-apply.ts'
 import { endAccess } from './linux-ending.ts'
 import { dropEvidence, endEvidence, evidenceOf } from './linux-evidence.ts'
-import { type LinuxHost, thisHost } from './linux-host.ts'
+import { findAccount, type LinuxHost, thisHost } from './linux-host.ts'
 import { hostLock } from './linux-lock.ts'
-import { type Notes, notesIn } from './linux-note.ts'
+import { type Note, type Notes, notesIn } from './linux-note.ts'
 import { probeAbsence, probePresence } from './linux-probe.ts'
 import { type LinuxSettings, linuxSettings, rightsOf } from './linux-settings.ts'
 import { differenceOf, takeSnapshot } from './linux-snapshot.ts'
@@ -64,7 +64,10 @@ export function linuxConnector(
     },
     end: async (grant, target) => {
       own(target)
-      await inTurn(accountOf(grant), () => endAccess(host, notes, grant, notes.of(grant)))
+      await inTurn(accountOf(grant), async () => {
+        const note = notes.of(grant) ?? (await noteInRule(host, grant))
+        await endAccess(host, notes, grant, note)
+      })
       endEvidence(host, grant, Date.now() as Opening['applyBefore'])
     },
     probeAbsent: async (grant, target) => {
@@ -100,6 +103,16 @@ export function linuxConnector(
 function whyRefused(settings: LinuxSettings, opening: Opening): string | null {
   if (rightsOf(settings, opening.privileges) === null) return 'unknown_privilege'
   return settings.accounts.has(opening.requester) ? null : 'no_account'
+}
+
+/** Of a rule that came back after all was forgotten (C-08): whatever runs through sudo unexplained may be its work. */
+async function noteInRule(host: LinuxHost, grant: GrantId): Promise<Note | null> {
+  const rule = ruleTextOf(host, grant)
+  const name = rule === null ? null : accountInRule(rule)
+  const account = name === null ? null : await findAccount(host, name)
+  if (account === null) return null
+  const { name: known, uid } = account
+  return { account: known, uid, since: { boot: '', ticks: 0 }, groups: {}, rule }
 }
 
 /** There is no secret to renew: the same words again, for a grant that stands. */

@@ -1,6 +1,7 @@
 import type { GrantId } from '@halligan/core'
 import type { SecretShelf, Vault } from '../store/port.ts'
 import { makeLdapConnector } from './ldap.ts'
+import { makeLinuxConnector } from './linux.ts'
 import { makeMariadbConnector } from './mariadb.ts'
 import type { Connector, Held } from './port.ts'
 import { makePostgresConnector } from './postgres.ts'
@@ -31,6 +32,7 @@ export type MakeConnector = (
 /** Every kind of target there is. A new one is one file and one line here. */
 export const connectors: Readonly<Record<string, MakeConnector>> = {
   ldap: makeLdapConnector,
+  linux: makeLinuxConnector,
   mariadb: makeMariadbConnector,
   postgres: makePostgresConnector,
   redis: makeRedisConnector,
