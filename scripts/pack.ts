@@ -67,7 +67,12 @@ function published(manifest: Manifest): object {
   const bin = Object.fromEntries(
     Object.entries(manifest.bin ?? {}).map(([name, file]) => [name, `dist/${file}`]),
   )
-  return { ...manifest, exports, bin, files: ['dist', 'example', 'migrations', 'sql'] }
+  return {
+    ...manifest,
+    exports,
+    bin,
+    files: ['dist', 'example', 'host', 'migrations', 'sql'],
+  }
 }
 
 /** The programs in `bin/` start sources; their copies in `dist/bin/` start what was built. */

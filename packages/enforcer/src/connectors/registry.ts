@@ -3,6 +3,7 @@ import type { SecretShelf, Vault } from '../store/port.ts'
 import { makeLdapConnector } from './ldap.ts'
 import { makeLinuxConnector } from './linux.ts'
 import { makeMariadbConnector } from './mariadb.ts'
+import { makeOpensshConnector } from './openssh.ts'
 import type { Connector, Held } from './port.ts'
 import { makePostgresConnector } from './postgres.ts'
 import { makeRedisConnector } from './redis.ts'
@@ -34,6 +35,7 @@ export const connectors: Readonly<Record<string, MakeConnector>> = {
   ldap: makeLdapConnector,
   linux: makeLinuxConnector,
   mariadb: makeMariadbConnector,
+  openssh: makeOpensshConnector,
   postgres: makePostgresConnector,
   redis: makeRedisConnector,
   webhook: makeWebhookConnector,
