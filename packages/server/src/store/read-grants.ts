@@ -20,9 +20,8 @@ export function readGrants(db: DatabaseSync): GrantReads {
   const usesOfEntitlement = usesBy('entitlement')
   const usesOfPerson = usesBy('requester')
   const reviews = db.prepare(`
-    SELECT coalesce(sum(review_open), 0) AS open,
-      coalesce(sum(review_open AND review_overdue), 0) AS overdue
-    FROM grants WHERE requester = ?`)
+    SELECT count(*) AS open, coalesce(sum(review_overdue), 0) AS overdue
+    FROM grants WHERE requester = ? AND review_open = 1`)
   const dueNow = db.prepare(
     `${dueWork} SELECT * FROM work WHERE at <= ? ORDER BY at LIMIT ?`,
   )
@@ -61,32 +60,43 @@ const dueWork = `
       HAVING count(*) > 0
   )`
 
-/** Newest first. The cursor is the index at which the last grant of the page was asked for. */
+/**
+ * Newest first. The cursor is the index at which the last grant of the page was asked for. Each phase is read by itself, in the
+ * order of its index: grants that have ended, however many, cost those that stand nothing.
+ */
 function pageOfGrants(
   db: DatabaseSync,
-  filter: GrantFilter,
+  { phases, ...filter }: GrantFilter,
   after: string | null,
   limit: number,
 ): Page<Grant> {
-  const { where, values } = conditions(filter, after)
+  const parts = [...new Set(phases ?? [null])].map((phase) => partOf(filter, phase, after))
+  const all = parts.map(({ where }) => `SELECT * FROM (${select} ${where} ${newest})`)
   const rows = db
-    .prepare(`SELECT asked_idx, state FROM grants ${where} ORDER BY asked_idx DESC LIMIT ?`)
-    .all(...values, limit + 1)
+    .prepare(`${all.join(' UNION ALL ')} ${newest}`)
+    .all(...parts.flatMap(({ values }) => [...values, limit + 1]), limit + 1)
   const page = rows.slice(0, limit)
   const next = rows.length > limit ? String(page.at(-1)?.asked_idx) : null
   return { items: page.map(mustBeGrant), next }
 }
 
-function conditions(filter: GrantFilter, after: string | null) {
-  const { requester, phases, entitlement, system, reviewOpen } = filter
+const select = 'SELECT asked_idx, state FROM grants'
+const newest = 'ORDER BY asked_idx DESC LIMIT ?'
+
+/** `review_open` stands in the text: a partial index is of use to no bound value. */
+function partOf(
+  filter: Omit<GrantFilter, 'phases'>,
+  phase: Grant['phase'] | null,
+  after: string | null,
+) {
+  const { requester, entitlement, system, reviewOpen } = filter
   const all: [string, SQLInputValue[]][] = []
   if (after !== null) all.push(['asked_idx < ?', [Number(after)]])
   if (requester !== undefined) all.push(['requester = ?', [requester]])
+  if (phase !== null) all.push(['phase = ?', [phase]])
   if (entitlement !== undefined) all.push(['entitlement = ?', [entitlement]])
   if (system !== undefined) all.push(['system = ?', [system]])
-  if (reviewOpen !== undefined) all.push(['review_open = ?', [Number(reviewOpen)]])
-  if (phases !== undefined)
-    all.push([`phase IN (${phases.map(() => '?').join(', ')})`, [...phases]])
+  if (reviewOpen !== undefined) all.push([`review_open = ${Number(reviewOpen)}`, []])
   const where = all.map(([text]) => text).join(' AND ')
   return {
     where: where === '' ? '' : `WHERE ${where}`,

@@ -235,6 +235,23 @@ export function storeContract(
       expect(seen).toEqual([4, 3, 2, 1, 0].map(grantId))
     })
 
+    test('grants of several phases are one list, each of them once', () => {
+      for (let n = 0; n < 6; n++)
+        commit(start, (tx) => {
+          const events = [...asked(grantId(n), start), ...approved(grantId(n), start)]
+          for (const event of n % 2 === 0 ? events : events.slice(0, 2))
+            tx.append(draftOf(grantId(n), event))
+        })
+      const idsOf = (after: string | null, ...phases: ('pending' | 'approved')[]) => {
+        const { items, next } = store.view().grants({ phases }, after, 4)
+        return [items.map(({ id }) => id), next] as const
+      }
+      const [first, next] = idsOf(null, 'approved', 'pending', 'approved')
+      expect(first).toEqual([5, 4, 3, 2].map(grantId))
+      expect(idsOf(next, 'pending', 'approved')).toEqual([[1, 0].map(grantId), null])
+      expect(idsOf(null, 'pending')[0]).toEqual([5, 3, 1].map(grantId))
+    })
+
     test('INV-7 a nonce is used once', () => {
       commit(start, (tx) => expect(tx.useNonce('n', later(300))).toBe(true))
       commit(later(999), (tx) => expect(tx.useNonce('n', later(1300))).toBe(false))

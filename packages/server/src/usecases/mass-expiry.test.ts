@@ -1,3 +1,4 @@
+import { ok } from '@halligan/core'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { must, openEstate, type TestEstate } from '../../test/estate-kit.ts'
 import {
@@ -11,6 +12,7 @@ import {
   request,
 } from '../../test/flow-kit.ts'
 import { seedCopies } from '../../test/mass-expiry.ts'
+import { activated, approved, asked, draftOf, grantId } from '../../test/story.ts'
 import { runDueWork } from './run-due-work.ts'
 import { createStuckWork } from './stuck-work.ts'
 
@@ -41,8 +43,8 @@ test('L-01 INV-25 an activation waits for a batch or two of a thousand ends, and
   await seed(1000)
   estate.time.pass(600_000)
   await declareIncident(estate, 'inc-2')
-  const asked = await request(estate, { incident: 'inc-2' })
-  must(await approve(estate, 'bob', asked))
+  const wanted = await request(estate, { incident: 'inc-2' })
+  must(await approve(estate, 'bob', wanted))
   let over = false
   const sweep = (async () => {
     while ((await runDueWork(estate.deps)).done > 0);
@@ -51,13 +53,13 @@ test('L-01 INV-25 an activation waits for a batch or two of a thousand ends, and
   const entries = () => estate.deps.view().head().size
   await new Promise((next) => setTimeout(next, 5))
   const before = entries()
-  must(await activate(estate, 'ada', asked))
+  must(await activate(estate, 'ada', wanted))
   expect(over).toBe(false)
   // Each end is two entries, and a batch has 64 of them.
   expect(entries() - before).toBeLessThan(3 * 2 * 64)
   await sweep
   expect(countOf('expired')).toBe(1001)
-  expect(phaseOf(estate, asked.grant)).toBe('active')
+  expect(phaseOf(estate, wanted.grant)).toBe('active')
 })
 
 test('INV-25 a hundred ends that cannot be entered keep no other waiting, and are tried on', async () => {
@@ -85,4 +87,32 @@ test('INV-25 a hundred ends that cannot be entered keep no other waiting, and ar
   for (let round = 0; round < 3; round++) await runDueWork(estate.deps, stuck)
   expect(countOf('expired')).toBe(131)
   expect(stuck.size()).toBe(0)
+})
+
+test('L-02 K-10 a backlog that a server finds at its start is ended batch by batch', async () => {
+  const { writer, clock } = estate.deps
+  const now = clock.now()
+  const events = (n: number) => [
+    ...asked(grantId(n), now),
+    ...approved(grantId(n), now),
+    ...activated(grantId(n), now),
+  ]
+  must(
+    await writer.submit<null, never>({
+      name: 'seed',
+      key: null,
+      run(tx) {
+        for (let n = 0; n < 300; n++)
+          for (const event of events(n)) tx.append(draftOf(grantId(n), event))
+        return ok(null)
+      },
+    }),
+  )
+  estate.time.pass(3600_000)
+  await estate.restart()
+  expect(estate.log.safeMode.causes()).toEqual([])
+  await runDueWork(estate.deps)
+  expect(countOf('expired')).toBe(64)
+  while ((await runDueWork(estate.deps)).done > 0);
+  expect(countOf('expired')).toBe(300)
 })
