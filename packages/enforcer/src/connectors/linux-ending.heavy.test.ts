@@ -116,21 +116,23 @@ describeOnLinuxHost(() => {
         const shell = await ada()
         await shell.ask(`cd; rm -f ${name} ${name}.out; mkfifo ${name}`)
         await shell.ask(
-          `(sudo -S -p '' /usr/bin/cat /mnt/ledger < ${name} > ${name}.out 2>&1 &); exec 9> ${name}`,
+          `(sudo -S -p waits /usr/bin/cat /mnt/ledger < ${name} > ${name}.out 2>&1 &); exec 9> ${name}`,
         )
-        await running('sudo -S -p  /usr/bin/cat /mnt/ledger')
+        await shell.ask(`while ! grep -q waits ${name}.out; do :; done`)
         return shell
       }
       const type = (name: string) =>
         `echo 'correct horse' >&9; while pgrep -x sudo > /dev/null; do :; done; cat ~/${name}.out`
       const grant = await opened('sudo:with_password')
       const first = await waiting('one')
-      expect(await first.ask(type('one'))).toBe('open\n')
+      expect(await first.ask(type('one'))).toBe('waitsopen\n')
       await first.ask('exec 9>&-; sudo -K')
 
       const second = await waiting('two')
       await end(grant)
-      expect(await second.ask(`(echo 'correct horse' >&9) || true; cat ~/two.out`)).toBe('')
+      expect(await second.ask(`(echo 'correct horse' >&9) || true; cat ~/two.out`)).toBe(
+        'waits',
+      )
       expect(await present(grant)).toEqual([])
       for (const shell of [first, second]) await shell.leave()
     })
@@ -245,6 +247,17 @@ describeOnLinuxHost(() => {
     expect(await at.lab.sh(`ps -o stat= -p ${pid}`)).toMatch(/^S/)
     await kill(at.lab.host, [found])
     expect(await runs('sleep 1601')).toBe(false)
+  })
+
+  test('a program with a name like a line of /proc is read as what it is', async () => {
+    const grant = await opened('group:payments-ops')
+    const shell = await ada()
+    const name = '~/"x) Z 1 1"'
+    await shell.ask(`cp /bin/sleep ${name}; (setsid ${name} 1801 > /dev/null 2>&1 &)`)
+    await running('.*x\\) Z 1 1 1801')
+    await end(grant)
+    expect(await present(grant)).toEqual([])
+    expect(await runs('.*x\\) Z 1 1 1801')).toBe(false)
   })
 
   test('a grantee that starts itself anew faster than it is read is ended all the same', async () => {

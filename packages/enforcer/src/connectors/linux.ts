@@ -124,7 +124,7 @@ async function resealed(
   grant: GrantId,
 ) {
   const note = notes.of(grant)
-  const stands = held(settings.target).some(
+  const stands = held(settings.target, grant).some(
     (other) => other.grant === grant && other.phase === 'standing',
   )
   if (note === null || !stands || !(await probePresence(host, grant, note)))
