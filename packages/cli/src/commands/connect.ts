@@ -15,17 +15,28 @@ import { table } from '../display/table.ts'
 import { visible } from '../display/visible.ts'
 import { type CliRefusal, failed, usage } from '../refusal.ts'
 import { readSealKey } from '../seal-key-file.ts'
+import { clientFor, holdsNoSecret, openClient } from '../target-client.ts'
 
-type Options = Readonly<{ target?: string; exec?: string; show?: boolean; wait: string }> &
+type Options = Readonly<{
+  target?: string
+  to?: string
+  exec?: string
+  show?: boolean
+  wait: string
+}> &
   Common
 
 export const connectCommand = (run: Run): Command =>
   new Command('connect')
-    .description('use the access: psql if it is there, else a private file with the login')
+    .description('use the access: psql, mariadb, redis-cli or ssh, whichever it is for')
     .argument('<grant>', 'the grant, e.g. g-…')
-    .argument('[psql-args...]', 'after --, passed on to psql')
+    .argument('[client-args...]', 'after --, passed on to the client')
     .option('--target <target>', 'which target, if the grant has several')
-    .option('--exec <sql>', 'run one statement and print its rows; needs no psql')
+    .option('--to <destination>', 'which account and host, if the credential has several')
+    .option(
+      '--exec <sql>',
+      'PostgreSQL: run one statement and print its rows; needs no psql',
+    )
     .option('--show', 'print the credential itself')
     .option('--wait <seconds>', 'how long to wait for the enforcer', '20')
     .action(
@@ -53,7 +64,16 @@ async function connect(
     desk.machine.terminal.say(
       `Access to ${visible(target.value)} ends ${fromNow(grant.notAfter, desk.machine.now())}.`,
     )
-  if (options.show === true) return shownCredential(credential.value)
+  if (options.show === true || holdsNoSecret(credential.value))
+    return shownCredential(credential.value)
+  const client = clientFor(credential.value)
+  if (client !== null) return withClient(client, credential.value, rest, options)
+  if (!Object.hasOwn(credential.value, 'PGHOST'))
+    return failed(
+      'no_client',
+      'there is no client for a credential of this kind',
+      'halligan connect GRANT --show',
+    )
   const login = databaseLogin(credential.value)
   if (!login.ok) return login
   return use(desk, grant.id, target.value, login.value, rest, options)
@@ -66,6 +86,27 @@ const notOpen = ({ phase }: Grant): Outcome =>
     `this grant confers no access: it is ${phase}`,
     'halligan status GRANT',
   )
+
+/** Any target but PostgreSQL, which has ways of its own for machines without a client. */
+async function withClient(
+  client: NonNullable<ReturnType<typeof clientFor>>,
+  credential: Readonly<Record<string, string>>,
+  rest: readonly string[],
+  { exec, to }: Options,
+): Promise<Outcome> {
+  if (exec !== undefined)
+    return usage(
+      'exec_is_for_postgres',
+      'this is no PostgreSQL login',
+      'halligan connect GRANT -- CLIENT-ARGS',
+    )
+  const over = await openClient(client, credential, rest, to)
+  if (!over.ok) return over
+  const { program, code } = over.value
+  return code === 0
+    ? shown({ [program]: code }, '')
+    : failed('client_failed', `${program} ended with ${code}`)
+}
 
 async function use(
   { home }: Desk,
