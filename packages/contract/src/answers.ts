@@ -216,6 +216,8 @@ export const syncAnswer = z.strictObject({
   consistency: z.array(z.string()).nullable(),
   beacon: envelope,
   opens: z.array(opening),
+  /** Grants that stand and whose orders to open were answered: they are mentioned, and not told again. */
+  listed: z.array(grantId).exactOptional(),
   /** Obeyed whether proven or not: ending early is always safe. */
   ends: z.array(z.strictObject({ order: envelope, proof: proved.exactOptional() })),
   reseals: z.array(z.strictObject({ order: proved, reveal: proved })),

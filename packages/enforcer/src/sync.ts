@@ -166,12 +166,18 @@ function signedEnd(site: Site, roster: Roster, envelope: Envelope): EndOrder | n
 }
 
 /** What the answer does not mention although it is applied here: reported as drift, and nothing else. */
-function unlistedIn(site: Site, { opens, ends }: SyncAnswer): ReadonlySet<GrantId> {
+function unlistedIn(
+  site: Site,
+  { opens, ends, listed: answered = [] }: SyncAnswer,
+): ReadonlySet<GrantId> {
   const orders = [
     ...opens.map(({ order }) => memberOf(order.entry, 'order')),
     ...ends.map(({ order }) => order),
   ]
-  const listed = new Set(orders.map((order) => (order === null ? null : grantOf(order))))
+  const listed = new Set([
+    ...answered,
+    ...orders.map((order) => (order === null ? null : grantOf(order))),
+  ])
   return new Set(
     site.books
       .unfinished()

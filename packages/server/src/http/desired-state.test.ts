@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { openEstate, type TestEstate } from '../../test/estate-kit.ts'
-import { activeGrant, declareIncident } from '../../test/flow-kit.ts'
+import { must, openEstate, type TestEstate } from '../../test/estate-kit.ts'
+import { activeGrant, applied, declareIncident, report } from '../../test/flow-kit.ts'
 import { desiredState, newestOpening } from './desired-state.ts'
 
 let estate: TestEstate
@@ -41,4 +41,19 @@ test('TM-08 EN-23 from the instant it is due an access is offered to no enforcer
   estate.time.pass(1)
   expect(estate.deps.view().grant(grant)?.phase).toBe('active')
   expect(offered()).toMatchObject({ opens: [], reseals: [], newest: -1 })
+})
+
+test('INV-25 an order that its enforcer has answered is mentioned, and not told again', async () => {
+  const one = await activeGrant(estate)
+  const other = await activeGrant(estate)
+  expect(offered()).toMatchObject({ opens: [{}, {}], listed: [] })
+  must(await report(estate, one.grant, applied))
+  must(await report(estate, other.grant, { kind: 'unknown' }))
+  expect(offered()).toMatchObject({
+    opens: [],
+    listed: [one.grant, other.grant],
+    newest: -1,
+  })
+  must(await report(estate, one.grant, { kind: 'ending', cause: 'deadline' }))
+  expect(offered().listed).toEqual([other.grant])
 })

@@ -37,7 +37,10 @@ type Story = Readonly<{ grant: Grant; target: TargetState; entries: readonly Pla
 export const newestOpening = (deps: DesiredDeps, enforcer: string, now: Instant): number =>
   storiesFor(deps, enforcer)
     .filter(({ grant }) => confersAccess(grant, now))
-    .flatMap((story) => [...ordersIn(story, 'open'), ...ordersIn(story, 'reseal')])
+    .flatMap((story) => [
+      ...(isAnswered(story.target) ? [] : ordersIn(story, 'open')),
+      ...ordersIn(story, 'reseal'),
+    ])
     .reduce((newest, { index }) => Math.max(newest, index), -1)
 
 /** `anchoredTo` is the highest index whose entry the anchor covers; no later order to open is in the answer. */
@@ -72,7 +75,14 @@ export function desiredState(
     checkpoint,
     consistency: comparable ? [...deps.log.proveConsistency(seen.size, head.size)] : null,
     beacon: sealEnvelope(payloadTypes.beacon, beacon, deps.issuer),
-    opens: standing.flatMap((story) => openings(deps, story, anchoredTo)),
+    opens: standing
+      .filter(({ target }) => !isAnswered(target))
+      .flatMap((story) => openings(deps, story, anchoredTo)),
+    listed: [
+      ...new Set(
+        standing.filter(({ target }) => isAnswered(target)).map(({ grant }) => grant.id),
+      ),
+    ],
     ends: [
       ...(contradicted
         ? bareEnds(deps, enforcer)
@@ -82,6 +92,13 @@ export function desiredState(
     reseals: standing.flatMap((story) => reseals(deps, story, anchoredTo)),
   }
 }
+
+/**
+ * Whether the enforcer has said what became of its order to open. Told again, ten thousand grants that stand would make every
+ * answer longer than an enforcer takes, and keep the writer waiting while it is made.
+ */
+const isAnswered = ({ phase }: TargetState): boolean =>
+  phase === 'applied' || phase === 'unknown'
 
 /** A log whose bytes are damaged tells no stories; what the journal holds is told all the same. */
 function storiesFor(deps: DesiredDeps, enforcer: string): readonly Story[] {
