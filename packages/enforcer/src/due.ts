@@ -12,11 +12,11 @@ import { beginEnds } from './begin-end.ts'
 import { type Clocks, millisLeft, mustEnd } from './deadline.ts'
 import { attemptEnd, cleanUp } from './end-grant.ts'
 import { createLane, type Lane, type LaneWidth } from './lane.ts'
-import { type Backoff, createRetries, type Retry } from './retries.ts'
+import { type Backoff, createRetries, type Retries, type Retry } from './retries.ts'
 import type { Place, Site } from './site.ts'
 import { type Hold, holdIn, mayStand } from './state.ts'
 import { BooksUnwritable } from './store/port.ts'
-import { plainReason, tellStruggle } from './struggle.ts'
+import { createStruggles, plainReason } from './struggle.ts'
 
 export type Pace = Backoff &
   Readonly<{
@@ -65,12 +65,16 @@ export function startDueLoop(
 ): DueLoop {
   const lanes = new Map<string, Lane<LaneKey>>()
   const retries = createRetries(pace)
+  const settle = settling(site, retries)
   const alarm = createAlarm(site, () => look())
   let stopped = false
 
-  const broken = (error: unknown) => {
+  const stop = () => {
     stopped = true
     alarm.cancel()
+  }
+  const broken = (error: unknown) => {
+    stop()
     onBroken(error)
   }
   const lane = (target: string): Lane<LaneKey> => {
@@ -91,17 +95,8 @@ export function startDueLoop(
     if (retry !== null && clocks.bootMillis < retry.notBefore) return
     lane(hold.target).run(keyOf(hold.grant, work), work === 'end', async () => {
       if (stopped) return
-      settle(hold, work, await tryOnce(site, hold, work))
+      await settle(hold, work, await tryOnce(site, hold, work))
     })
-  }
-  const settle = ({ grant, target }: Hold, work: Work, attempt: Attempt) => {
-    const place = { grant, target }
-    if (attempt.kind === 'done') return retries.done(place)
-    const why = plainReason(attempt.why)
-    const retry = retries.failed(place, work, site.clock.read(), why)
-    const { attempts } = retry
-    site.log({ level: 'warn', what: `${work}_again`, ...place, attempts, why })
-    tellStruggle(site, place, retry)
   }
   const guarded = (work: () => void) => {
     if (stopped) return
@@ -143,10 +138,27 @@ export function startDueLoop(
     idle: async () => {
       await Promise.all([...lanes.values()].map((each) => each.idle()))
     },
-    stop() {
-      stopped = true
-      alarm.cancel()
-    },
+    stop,
+  }
+}
+
+type Settle = (hold: Hold, work: Work, attempt: Attempt) => Promise<void>
+
+function settling(site: Site, retries: Retries): Settle {
+  const struggles = createStruggles(site)
+  return async ({ grant, target }, work, attempt) => {
+    const place = { grant, target }
+    if (attempt.kind === 'done') {
+      struggles.over(place)
+      return retries.done(place, work)
+    }
+    // An apply that an ending has overtaken is tried no more.
+    if (workOf(site, site.books.hold(grant, target)) !== work) return
+    const why = plainReason(attempt.why)
+    const retry = retries.failed(place, work, site.clock.read(), why)
+    const { attempts } = retry
+    site.log({ level: 'warn', what: `${work}_again`, ...place, attempts, why })
+    await struggles.tell(place, retry)
   }
 }
 

@@ -23,12 +23,12 @@ export type Retries = Readonly<{
   of(place: Place, work: Work): Retry | null
   /** Once more in vain; answers how often by now. */
   failed(place: Place, work: Work, clocks: Clocks, why: string): Retry
-  done(place: Place): void
+  done(place: Place, work: Work): void
   /** Milliseconds until the next that is not due yet. */
   wait(clocks: Clocks): number
 }>
 
-/** In memory, one for each place, since a hold has one work at a time: a restart tries everything at once, and counts anew. */
+/** In memory, one for each place, since a hold has one work at a time, and what follows it replaces it: a restart tries everything at once, and counts anew. */
 export function createRetries(backoff: Backoff): Retries {
   const known = new Map<string, Retry>()
   const keyOf = ({ grant, target }: Place) => `${target}/${grant}`
@@ -52,7 +52,9 @@ export function createRetries(backoff: Backoff): Retries {
       known.set(keyOf(place), retry)
       return retry
     },
-    done: (place) => void known.delete(keyOf(place)),
+    done(place, work) {
+      if (of(place, work) !== null) known.delete(keyOf(place))
+    },
     wait({ bootMillis }) {
       let wait = Number.POSITIVE_INFINITY
       // One that is past was started; its end looks again by itself.

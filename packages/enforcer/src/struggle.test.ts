@@ -1,8 +1,10 @@
+import type { GrantId } from '@halligan/core'
 import { expect, test } from 'vitest'
-import { grantNamed } from '../test/host.ts'
+import { createHost, grantNamed } from '../test/host.ts'
+import { accept, pass as passLoop, receipts, run } from '../test/run.ts'
 import { pass, sync, type World, world } from '../test/world.ts'
 import { obey } from './local-commands.ts'
-import { isTold, plainReason } from './struggle.ts'
+import { isTold, mostInMinute, plainReason } from './struggle.ts'
 
 const ada = grantNamed('a')
 
@@ -41,6 +43,29 @@ test('Q-04 tried without end and told at every doubling, with the reason; never 
   await pass(it, 15_500)
   expect(it.host.books.unfinished()).toEqual([])
 })
+
+test('INV-25 a hundred grants on one dead target tell of sixty a minute, and each is told in the end', async () => {
+  const host = createHost()
+  const site = host.boot()
+  const grants = Array.from(
+    { length: 100 },
+    (_, i) => grantNamed('a').slice(0, -2).concat(digits(i)) as GrantId,
+  )
+  for (const grant of grants) accept(site, grant)
+  const { loop, broken } = run(site)
+  await passLoop(host, loop, 2000)
+  host.target.down = true
+  const told = () =>
+    receipts(host.books).filter(({ detail }) => detail.kind === 'struggling')
+  await passLoop(host, loop, 30_000)
+  expect(told()).toHaveLength(mostInMinute)
+  await passLoop(host, loop, 3_600_000)
+  expect(new Set(told().map(({ grant }) => grant)).size).toBe(100)
+  expect(broken).toEqual([])
+})
+
+const digits = (i: number) =>
+  [i / 26, i % 26].map((n) => 'abcdefghijklmnopqrstuvwxyz'.charAt(n)).join('')
 
 test('status counts each try, says what the last one said, and when the next one is', async () => {
   const it = await downAtTheEnd()

@@ -8,22 +8,52 @@ import { BooksUnwritable } from './store/port.ts'
 export const isTold = (attempts: number): boolean =>
   attempts >= 2 && Number.isInteger(Math.log2(attempts))
 
-/** The receipt, where one is due. Why it failed travels as text that the receipt commits to. */
-export function tellStruggle(
-  site: Site,
-  place: Place,
-  { work, attempts, why }: Retry,
-): void {
-  if (!isTold(attempts)) return
-  const reason = blobOf(site, why)
-  const reasonCommitment = reason.commitment
-  const hold = site.books.hold(place.grant, place.target)
-  try {
-    const detail = { kind: 'struggling', work, attempts, reasonCommitment } as const
-    report(site, subjectOf(hold), detail, { blobs: [reason] })
-  } catch (error) {
-    if (!(error instanceof BooksUnwritable)) throw error
-    site.log({ level: 'alarm', what: 'books_unwritable', why: error.message })
+export type Struggles = Readonly<{
+  /**
+   * The receipt, where one is due, on disk together with all others of this turn of the event loop. Why it failed travels as text
+   * that the receipt commits to.
+   */
+  tell(place: Place, retry: Retry): Promise<void>
+  /** The last try was well. */
+  over(place: Place): void
+}>
+
+/**
+ * For one target, at most so many in a minute: ten thousand grants on a dead target must not fill the ledger, nor keep the disk
+ * from the endings elsewhere (INV-25). Who is left out is told of at the next try for which there is room.
+ */
+export const mostInMinute = 60
+const minuteMillis = 60_000
+
+export function createStruggles(site: Site): Struggles {
+  const told = new Map<string, Readonly<{ since: number; count: number }>>()
+  const owed = new Set<string>()
+  const keyOf = ({ grant, target }: Place) => `${target}/${grant}`
+  const mayTell = (target: string): boolean => {
+    const now = site.clock.read().bootMillis
+    const known = told.get(target)
+    const fresh = known === undefined || now - known.since >= minuteMillis
+    const { since, count } = fresh ? { since: now, count: 0 } : known
+    told.set(target, { since, count: count + 1 })
+    return count < mostInMinute
+  }
+  return {
+    over: (place) => void owed.delete(keyOf(place)),
+    async tell(place, { work, attempts, why }) {
+      const key = keyOf(place)
+      if (!isTold(attempts) && !owed.has(key)) return
+      if (!mayTell(place.target)) return void owed.add(key)
+      owed.delete(key)
+      const reason = blobOf(site, why)
+      const reasonCommitment = reason.commitment
+      const detail = { kind: 'struggling', work, attempts, reasonCommitment } as const
+      const hold = site.books.hold(place.grant, place.target)
+      const write = () => report(site, subjectOf(hold), detail, { blobs: [reason] })
+      await site.books.together(write).catch((error: unknown) => {
+        if (!(error instanceof BooksUnwritable)) throw error
+        site.log({ level: 'alarm', what: 'books_unwritable', why: error.message })
+      })
+    },
   }
 }
 
