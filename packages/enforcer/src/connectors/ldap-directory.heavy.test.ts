@@ -121,6 +121,25 @@ describeAt('OpenLDAP', () => {
       expect(probes.every(({ absent }) => absent)).toBe(true)
     })
 
+    test('an entry that is not there is made no member, for whoever makes it later', async () => {
+      const changed = { accounts: { ada: dns.person('nobody') } }
+      const led = await opened(ldapCase(lab, { changed }))
+      await expect(led.apply()).rejects.toThrow('is not there')
+      await led.finish()
+      expect(await lab.members('repair')).toEqual([dns.person('cy')])
+    })
+
+    test('an ending needs no lock, and no lock entry', async () => {
+      const led = await opened(ldapCase(lab))
+      await led.apply()
+      const { connector } = ldapCase(lab, { books: led.books })
+      await lab.asRoot((root) => root.del(dns.lock))
+      led.books.become(led.grant, 'ending')
+      await connector.end(led.grant, lab.target)
+      expect(await led.present()).toEqual([])
+      expect(await lab.members('repair')).toEqual([dns.person('cy')])
+    })
+
     test('a group that would be empty keeps a member that nobody can bind as', async () => {
       const led = await opened(ldapCase(lab))
       await led.apply()

@@ -21,6 +21,7 @@ import {
   resultCodes,
   type Session,
   search,
+  tryAll,
   unless,
 } from './ldap-session.ts'
 import type { EntryProfile, LdapSettings } from './ldap-settings.ts'
@@ -192,13 +193,7 @@ async function removeEntry(
         .catch(unless(resultCodes.noSuchObject))
         .catch(namingChildren(session, dn)),
   ]
-  const failures: unknown[] = []
-  for (const step of steps) await step().catch((failure) => failures.push(failure))
-  if (failures.length === 0) return
-  throw new AggregateError(
-    failures,
-    `${dn} is not ended: ${failures.map(reasonOf).join('; ')}`,
-  )
+  await tryAll(`${dn} is not ended`, steps)
 }
 
 /** Every group that lists it, whoever put it there. */

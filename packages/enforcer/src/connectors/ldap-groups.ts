@@ -25,6 +25,7 @@ import {
   resultCode,
   resultCodes,
   type Session,
+  tryAll,
   unless,
   valuesOf,
 } from './ldap-session.ts'
@@ -84,6 +85,8 @@ export function applyGroups(
     site.lock.whileHeld(async (held) => {
       let at = await held.now()
       if (at < applyBefore) {
+        if ((await readEntry(held.session, account)) === null)
+          throw new Error(`${account} is not there: whoever makes it would be a member`)
         await note(site, held.session, opening, { account, groups })
         for (const name of groups) {
           const added = await join(site.settings, held, name, account)
@@ -254,16 +257,21 @@ async function removeRights(
   account: string,
 ): Promise<void> {
   const note = site.notes.of(grant)
-  for (const right of note?.rights ?? []) {
-    const others = holders(site, grant, account, right.group)
-    for (const other of others) inherit(site, other.grant, account, right)
-    if (right.before || others.length > 0) continue
-    const group = groupNamed(site.settings, right.group)
-    await removeMember(site.settings, session, group, account)
-    await rememberEnded(site.settings, session, right.group, account)
-  }
+  const ended: string[] = []
+  await tryAll(
+    `${grant} is not ended`,
+    (note?.rights ?? []).map((right) => async () => {
+      const others = holders(site, grant, account, right.group)
+      for (const other of others) inherit(site, other.grant, account, right)
+      if (right.before || others.length > 0) return
+      const group = groupNamed(site.settings, right.group)
+      await removeMember(site.settings, session, group, account)
+      ended.push(right.group)
+    }),
+  )
   if (note !== null && note.removedAt === null)
     site.notes.put(grant, { ...note, removedAt: Date.now() })
+  for (const group of ended) await rememberEnded(site.settings, session, group, account)
 }
 
 function inherit(site: Site, grant: GrantId, account: string, right: NotedRight): void {

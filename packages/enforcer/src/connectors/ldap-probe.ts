@@ -173,7 +173,7 @@ async function readLogin(
 ): Promise<readonly Reading[]> {
   const note = site.notes.of(grant)
   if (note?.secret === undefined || note.secret === null || note.account === null) return []
-  const held = site.held(site.settings.target).find((each) => each.grant === grant)
+  const held = site.held(site.settings.target, grant).find((each) => each.grant === grant)
   const name = held === undefined ? null : sharedAccountIn(site.settings, held.privileges)
   if (name !== null && standsOtherwise(site, grant, name))
     return [{ probe: 'held_by_this_grant_alone', absent: true }]

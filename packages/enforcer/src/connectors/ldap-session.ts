@@ -122,6 +122,17 @@ export async function within<T>(millis: number, work: Promise<T>): Promise<T> {
   }
 }
 
+/** Every step whatever became of the one before; throws with every reason. */
+export async function tryAll(
+  what: string,
+  steps: readonly (() => Promise<unknown>)[],
+): Promise<void> {
+  const failures: unknown[] = []
+  for (const step of steps) await step().catch((failure) => failures.push(failure))
+  if (failures.length > 0)
+    throw new AggregateError(failures, `${what}: ${failures.map(reasonOf).join('; ')}`)
+}
+
 function oneConnection() {
   let isUsed = false
   return <T>(open: () => T): T => {

@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs'
 import type { GrantId, Instant, PrincipalId } from '@halligan/core'
 import { describe, expect, test } from 'vitest'
 import { enforcerBooks } from '../../test/enforcer-books.ts'
+import { accessRules } from '../../test/ldap-lab.ts'
 import { BadSettings } from '../strict-fields.ts'
 import { ldapConnector } from './ldap.ts'
 import { ldapSettings } from './ldap-settings.ts'
@@ -170,4 +172,14 @@ describe('an opening', () => {
     books.become(mine.grant, 'closing')
     expect(connector.refuses?.(next)).toBe(null)
   })
+})
+
+test('the access rules of the documentation are those that the heavy suites run with', () => {
+  const page = new URL('../../../../docs/connectors/ldap.md', import.meta.url)
+  const [, block = ''] = /```\n(access to .*?)```/s.exec(readFileSync(page, 'utf8')) ?? []
+  const rules = block
+    .split(/\n(?=access to )/)
+    .map((rule) => rule.replace(/\s+/g, ' ').trim())
+  expect(rules).toHaveLength(8)
+  for (const rule of rules) expect(accessRules).toContain(rule)
 })

@@ -15,7 +15,7 @@ import { ldapLock } from './ldap-lock.ts'
 import { groupsOf } from './ldap-nesting.ts'
 import { notesOn, type Plan, planOf } from './ldap-plan.ts'
 import { probeAbsence, probePresence, standingGrants } from './ldap-probe.ts'
-import { connectAs, onSession, readEntry, within } from './ldap-session.ts'
+import { connectAs, onSession, readEntry, tryAll, within } from './ldap-session.ts'
 import { type LdapSettings, ldapSettings } from './ldap-settings.ts'
 import { differenceOf, takeSnapshot } from './ldap-snapshot.ts'
 import { excessOf, strangersOf } from './ldap-strangers.ts'
@@ -141,25 +141,18 @@ async function reseal(site: Site, grant: GrantId): Promise<Credential> {
   return credentialOf(settings, note.account, note.secret ?? undefined)
 }
 
+/** What an opening may still do is shut out first; where that cannot be, the ending goes on, and is to be tried again. */
 async function end(site: Site, grant: GrantId): Promise<void> {
-  await site.lock.settle()
   const held = site.held(site.settings.target, grant).find((each) => each.grant === grant)
   const plan = held === undefined ? null : planOf(site.settings, held)
-  const failures: unknown[] = []
-  const steps = [
+  await tryAll(`${grant} is not ended`, [
+    () => site.lock.settle(),
     () => endGroups(site, grant),
     () => endEntry(site, grant),
     ...(plan !== null && typeof plan !== 'string' && plan.kind === 'account'
       ? [() => endAccount(site, grant, plan.name)]
       : []),
-  ]
-  for (const step of steps) await step().catch((failure) => failures.push(failure))
-  if (failures.length > 0) {
-    const reasons = failures.map((each) =>
-      each instanceof Error ? each.message : String(each),
-    )
-    throw new AggregateError(failures, `${grant} is not ended: ${reasons.join('; ')}`)
-  }
+  ])
 }
 
 /** Nothing is left to drop: the ending has deleted the entry. That it has is looked at again. */
