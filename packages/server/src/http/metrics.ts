@@ -19,6 +19,7 @@ export type Gauges = Readonly<{
   reviewsOverdue: number
   reviewsHasty: number
   noticesUndelivered: number
+  dueLateSeconds: number
   safeModeCauses: number
   entries: number
 }>
@@ -46,9 +47,15 @@ export function readGauges(deps: GaugeDeps): Gauges {
     reviewsOverdue: reviews.filter(isReviewOverdue).length,
     reviewsHasty: hastyVerdicts(view, secondsAfter(deps.clock.now(), -daySeconds)),
     noticesUndelivered: view.notices({ undelivered: true }, most).length,
+    dueLateSeconds: latenessOf(deps),
     safeModeCauses: deps.safeMode.causes().length,
     entries: deps.writer.frontier().head.size,
   }
+}
+
+function latenessOf({ view, clock }: GaugeDeps): number {
+  const next = view().nextDue()
+  return next === null ? 0 : Math.max(0, Math.floor((clock.now() - next) / 1000))
 }
 
 function grantsWith(view: View, filter: GrantFilter): readonly Grant[] {
@@ -82,6 +89,10 @@ const help: Record<keyof Gauges, readonly [name: string, help: string]> = {
     "Verdicts of the last day under a minute after the reviewer's one before.",
   ],
   noticesUndelivered: ['notices_undelivered', 'Notices that reached nobody yet.'],
+  dueLateSeconds: [
+    'due_late_seconds',
+    'How long the oldest end, alarm or notice has waited to be worked off. Over 10, alarm.',
+  ],
   safeModeCauses: ['safe_mode_causes', 'Causes of SAFE MODE that stand. 0 is well.'],
   entries: ['ledger_entries', 'Durable entries below the signed checkpoint.'],
 }
