@@ -1,31 +1,31 @@
 import { resolve } from 'node:path'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { act, type Common, type Run } from '../command.ts'
+import { drillAll } from '../drill/all-targets.ts'
 import { drill } from '../drill/drill.ts'
 import type { Step } from '../drill/steps.ts'
 import { exitCode } from '../exit-code.ts'
 import { interruptSignal } from '../interrupt.ts'
 
-type Options = Readonly<{ out: string }> & Common
+type Options = Readonly<{ out: string; targets: string }> & Common
 
 export const drillCommand = (run: Run): Command =>
   new Command('drill')
-    .description(
-      'rehearse one whole emergency against a real PostgreSQL, in under a minute',
-    )
+    .description('rehearse one whole emergency against real servers, in about a minute')
     .option('--out <folder>', 'gets case.json and trust.txt', './drill-out')
+    .addOption(
+      new Option('--targets <which>', 'PostgreSQL alone, or every connector at once')
+        .choices(['postgres', 'all'])
+        .default('postgres'),
+    )
     .action(
-      act<Options>(run, async ({ out, json }) => {
+      act<Options>(run, async ({ out, targets, json }) => {
         const { terminal, now } = run.machine
         const tell = (step: Step, elapsed: number) =>
           json === true ? undefined : terminal.data(stepLine(step, elapsed))
         if (json !== true) terminal.data('DRILL: a rehearsal of one emergency\n')
-        const report = await drill({
-          out: resolve(out),
-          now,
-          tell,
-          signal: interruptSignal(),
-        })
+        const options = { out: resolve(out), now, tell, signal: interruptSignal() }
+        const report = await (targets === 'all' ? drillAll : drill)(options)
         const total = report.steps.reduce((sum, { millis }) => sum + millis, 0)
         return {
           ok: true,

@@ -34,14 +34,29 @@ const entitlement = 'payments-db-repair'
 const lifeSeconds = 8
 const note = 'settlement worker died; released the batch by hand'
 
+/** One emergency on the payments database. */
+export const drill = (options: DrillOptions): Promise<DrillReport> =>
+  rehearse(options, play)
+
+/** What is to be cleaned up whatever becomes of the play. */
+export type Open = { estate?: ExampleEstate; also: (() => Promise<void>)[] }
+
+export type Play = (
+  steps: Steps,
+  folder: string,
+  files: Files,
+  open: Open,
+  signal: AbortSignal,
+) => Promise<void>
+
 /** Never throws for a step that did not hold: the report says which. Leaves no process and no data behind. */
-export async function drill(options: DrillOptions): Promise<DrillReport> {
+export async function rehearse(options: DrillOptions, play: Play): Promise<DrillReport> {
   const { out, signal } = options
   const steps = new Steps(options.now, options.tell)
   const folder = await mkdtemp(join(tmpdir(), 'halligan-drill-'))
   await mkdir(out, { recursive: true })
   const files = { caseFile: join(out, 'case.json'), trustFile: join(out, 'trust.txt') }
-  const open: { estate?: ExampleEstate } = {}
+  const open: Open = { also: [] }
   try {
     await play(steps, folder, files, open, signal)
   } catch (error) {
@@ -49,19 +64,20 @@ export async function drill(options: DrillOptions): Promise<DrillReport> {
     if (steps.done.at(-1)?.held !== false) throw error
   } finally {
     await open.estate?.remove()
+    for (const close of open.also) await close()
     await rm(folder, { recursive: true, force: true })
   }
   const rosterDigest = open.estate?.rosterDigest ?? null
   return { held: steps.held, steps: steps.done, ...files, rosterDigest }
 }
 
-type Files = Readonly<{ caseFile: string; trustFile: string }>
+export type Files = Readonly<{ caseFile: string; trustFile: string }>
 
 async function play(
   steps: Steps,
   folder: string,
   files: Files,
-  open: { estate?: ExampleEstate },
+  open: Open,
   signal: AbortSignal,
 ): Promise<void> {
   const estate = await steps.step('an estate of its own is set up', async () => {
@@ -88,7 +104,11 @@ async function play(
 }
 
 /** Declared, asked for, and approved by somebody else. */
-async function ask(steps: Steps, { people }: ExampleEstate): Promise<string> {
+export async function ask(
+  steps: Steps,
+  { people }: ExampleEstate,
+  asked = { entitlement, lifeSeconds },
+): Promise<string> {
   const { ada, bob } = people
   const incident = `drill-${new Date().toISOString().slice(0, 10)}`
   await steps.step('ada declares an incident', async () => {
@@ -98,10 +118,10 @@ async function ask(steps: Steps, { people }: ExampleEstate): Promise<string> {
     return held(null, incident)
   })
   const grant = await steps.step('ada asks for emergency access', async () => {
-    const terms = ['--incident', incident, '--life', `${lifeSeconds}s`, '--yes']
+    const terms = ['--incident', incident, '--life', `${asked.lifeSeconds}s`, '--yes']
     const reason = ['--reason', 'DRILL: batch 29 is stuck, customers wait for their money']
-    const id = mustHold(await ada.run('request', entitlement, ...terms, ...reason))
-    return held(id, `${id}, for ${lifeSeconds} seconds`)
+    const id = mustHold(await ada.run('request', asked.entitlement, ...terms, ...reason))
+    return held(id, `${id}, for ${asked.lifeSeconds} seconds`)
   })
   await steps.step('ada cannot approve herself', () =>
     refusedWith(ada, 'own_request', 'approve', grant),
@@ -114,7 +134,11 @@ async function ask(steps: Steps, { people }: ExampleEstate): Promise<string> {
   return grant
 }
 
-async function refusedWith(person: Person, code: string, ...command: readonly string[]) {
+export async function refusedWith(
+  person: Person,
+  code: string,
+  ...command: readonly string[]
+) {
   const { code: exit, stdout } = await person.run('--json', ...command, '--yes')
   const said = stdout === '' ? null : JSON.parse(stdout)
   demand(
@@ -184,7 +208,7 @@ async function end(
 }
 
 /** Reviewed by somebody who took no part, and written to one file. */
-async function judge(
+export async function judge(
   steps: Steps,
   { people: { ada, dee }, rosterDigest }: ExampleEstate,
   grant: string,
@@ -214,7 +238,11 @@ async function judge(
 }
 
 /** By a program that never speaks to anyone. */
-async function verify(steps: Steps, trust: string, { caseFile }: Files): Promise<void> {
+export async function verify(
+  steps: Steps,
+  trust: string,
+  { caseFile }: Files,
+): Promise<void> {
   const programs = new Programs()
   const run = (file: string, ...rest: readonly string[]): Promise<Finished> =>
     programs.run('halligan', ['case', 'verify', file, ...rest])
@@ -227,7 +255,7 @@ async function verify(steps: Steps, trust: string, { caseFile }: Files): Promise
     const forged = `${caseFile}.forged`
     await copyFile(caseFile, forged)
     const text = await readFile(caseFile, 'utf8')
-    await writeFile(forged, text.replace('"lifeSeconds":8', '"lifeSeconds":9'))
+    await writeFile(forged, text.replace(/"lifeSeconds":\d/, '"lifeSeconds":9'))
     const { code } = await run(forged, '--trust', trust)
     await rm(forged)
     demand(code === 1, `the forged case file verified with ${code}`)

@@ -19,10 +19,10 @@ export type EnforcerSite = Readonly<{
 }>
 
 /** What this enforcer will ever open, whatever the control plane says. Written by whoever owns the database. */
-const guard = `enforcer: ${enforcerId}
+const guardFor = (entitlements: readonly string[]): string => `enforcer: ${enforcerId}
 targets:
   ${target}:
-    entitlements: [payments-db-repair, payments-db-admin]
+    entitlements: [${['payments-db-repair', 'payments-db-admin', ...entitlements].join(', ')}]
     privileges: ["role:payments_repair", "role:payments_admin"]
     routes:
       quorum: { minApprovals: 1 }
@@ -32,13 +32,17 @@ targets:
     owners: [bob]
 `
 
-/** The database's URL holds a password and has a file of its own, made anew each time. */
-export async function paymentsSite(dir: string, payments: Payments): Promise<EnforcerSite> {
+/** The database's URL holds a password and has a file of its own, made anew each time. `entitlements` are more than the example's. */
+export async function paymentsSite(
+  dir: string,
+  payments: Payments,
+  entitlements: readonly string[] = [],
+): Promise<EnforcerSite> {
   await mkdir(dir, { recursive: true, mode: 0o700 })
   const url = join(dir, 'connector.url')
   await writeFile(url, `${payments.connectorUrl}\n`, { mode: 0o600 })
   const targets = { [target]: { kind: 'postgres', url: { file: url } } }
-  return { id: enforcerId, guard, targets }
+  return { id: enforcerId, guard: guardFor(entitlements), targets }
 }
 
 /** The enforcer makes its own key; only the public part, base64url, leaves its folder. */

@@ -53,6 +53,8 @@ export type EstateOptions = Readonly<{
   bundle?: string
   /** Enforcers beside that of the payments database. */
   others?: readonly EnforcerSite[]
+  /** More that the guard of the payments database shall allow. */
+  entitlements?: readonly string[]
   /** Told before each step. */
   say(step: string): void
   /** Ends every process at once, whatever step is under way. */
@@ -84,7 +86,8 @@ export async function openEstate(options: EstateOptions): Promise<ExampleEstate>
     postgres = await starting
     const payments = await createPayments(postgres.superuserUrl)
     const founded = await ceremony
-    const own = await paymentsSite(enforcerFolder(folder, enforcerId), payments)
+    const dir = enforcerFolder(folder, enforcerId)
+    const own = await paymentsSite(dir, payments, options.entitlements)
     const [enforcer, ...others] = await Promise.all(
       [own, ...(options.others ?? [])].map((site) =>
         startEnforcer(folder, programs, site, founded),
