@@ -5,7 +5,7 @@
  * @module
  */
 import { readFileSync } from 'node:fs'
-import { open, readFile, rename } from 'node:fs/promises'
+import { open, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { type Checkpoint, type Crypto, openNote, parseCheckpoint } from '@halligan/ledger'
 import type { Scheduler } from './ports.ts'
@@ -60,8 +60,16 @@ export interface Anchor {
   close(): Promise<void>
 }
 
+/** The file of the anchor, once the log is open. */
+export interface AnchorFile {
+  read(): Promise<string>
+  /** Either the old text or the new one is there after a crash, and the new one once this resolves. */
+  replace(text: string): Promise<void>
+}
+
 export type AnchorOptions = Readonly<{
   path: string
+  file: AnchorFile
   /** What stands there now, if it is ours. Another note there later was written by somebody else. */
   found: Anchored | null
   /** Reads the anchor again and judges the store by it. Null while there is nothing to read. */
@@ -71,7 +79,7 @@ export type AnchorOptions = Readonly<{
 }>
 
 export function createAnchor(options: AnchorOptions): Anchor {
-  const { path, scheduler, safeMode } = options
+  const { path, file, scheduler, safeMode } = options
   let onDisk = options.found
   let latest: Anchored | null = null
   let writing: Promise<void> | null = null
@@ -85,11 +93,11 @@ export function createAnchor(options: AnchorOptions): Anchor {
     if (onDisk === null) throw new AnchorUnreachable(`there is no anchor at ${path}`)
     while (latest !== null && isBehind() && !closed && !safeMode.contradicted()) {
       const next = latest
-      if ((await readFile(path, 'utf8')) !== onDisk.note) {
+      if ((await file.read()) !== onDisk.note) {
         safeMode.enter('fork', 'another writer has moved the local anchor')
         throw new AnchorUnreachable('the anchor is not ours')
       }
-      await replaceFile(path, next.note)
+      await file.replace(next.note)
       onDisk = next
     }
     safeMode.leave('anchor_unreachable')

@@ -5,10 +5,11 @@
  * @module
  */
 import type { Envelope, Instant, PrincipalId } from '@halligan/core'
-import { nodeCrypto } from '@halligan/ledger/node'
+import type { Crypto } from '@halligan/ledger'
 import type { Hono } from 'hono'
 import type { Logger } from 'pino'
 import type { Config } from './config.ts'
+import type { Disk } from './disk.ts'
 import { actHandlers } from './http/act-handlers.ts'
 import { askHandlers } from './http/ask-handlers.ts'
 import { caseHandlers } from './http/case-handlers.ts'
@@ -41,9 +42,12 @@ export type InstanceOptions = Readonly<{
   keys: ServerKeys
   /** Of the roster's current log, as the operator's folder remembers it (ST-07). */
   origin: string
+  crypto: Crypto
   clock: Clock
   random: Random
   scheduler: Scheduler
+  /** Absent: this machine's. */
+  disk?: Disk
   /** Outgoing requests, with the private hosts that may be reached (WB-07). */
   netTo: (allowed: ReadonlySet<string>) => Net
   log: Logger
@@ -60,15 +64,16 @@ export type Instance = Readonly<{
 
 /** Opens the log and everything over it. Throws what `openLog` throws. */
 export async function openInstance(options: InstanceOptions): Promise<Instance> {
-  const { config, keys, origin, scheduler, log } = options
+  const { config, keys, origin, crypto, scheduler, log } = options
   const ledger = await openLog({
     folder: config.dir,
     anchorPath: config.anchor,
     origin,
     signer: keys.log,
-    crypto: nodeCrypto,
+    crypto,
     clock: options.clock,
     scheduler,
+    ...(options.disk === undefined ? {} : { disk: options.disk }),
   })
   const deps = depsOf(options, ledger)
   ledger.safeMode.onChange(({ kind, cause, detail }) =>
@@ -103,18 +108,18 @@ function warnOfSingleRoute({ lanes }: Deps, log: Logger): void {
 }
 
 function depsOf(options: InstanceOptions, ledger: RunningLog): Deps {
-  const { keys } = options
+  const { keys, crypto } = options
   const view = () => ledger.store.view()
   const clock = { now: () => ledger.clock.now() }
   return {
     writer: ledger.writer,
     view,
-    crypto: nodeCrypto,
+    crypto,
     clock,
     random: options.random,
     issuer: keys.issuer,
     nonces: createNonces(options.random, keys.mac),
-    inForce: createInForce(nodeCrypto),
+    inForce: createInForce(crypto),
     sources: [recordedSource('act', view), recordedSource('webhook', view)],
     lanes: lanesOf(options, clock),
     refusals: createRefusalTally(),
@@ -152,10 +157,10 @@ function appOf(
   deps: Deps,
   stopping: AbortSignal,
 ): Hono {
-  const { config, keys, scheduler, log } = options
+  const { config, keys, crypto, scheduler, log } = options
   const { limits } = config
   const cap = (rate: typeof limits.session) => createRateCap(options.clock, rate)
-  const sessions = createSessions(nodeCrypto, options.random, keys.mac)
+  const sessions = createSessions(crypto, options.random, keys.mac)
   const all = {
     ...deps,
     scheduler,
@@ -179,7 +184,7 @@ function appOf(
   }
   return serveAll(handlers, {
     clock: { ...options.clock, ...deps.clock },
-    crypto: nodeCrypto,
+    crypto,
     sessions,
     roster: () => deps.inForce.roster(deps.view()).roster,
     sessionCap: cap(limits.session),

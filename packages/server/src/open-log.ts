@@ -6,7 +6,8 @@
  */
 import { join } from 'node:path'
 import type { Crypto, Signer } from '@halligan/ledger'
-import { type Journal, openJournal } from './journal.ts'
+import { type Disk, nodeDisk } from './disk.ts'
+import type { Journal } from './journal.ts'
 import { createLog, type Log } from './log.ts'
 import type { Clock, Scheduler } from './ports.ts'
 import { createSafeMode, type SafeMode } from './safe-mode.ts'
@@ -14,7 +15,7 @@ import { checkAtStart, patrol } from './start-checks.ts'
 import { createSteadyClock, type SteadyClock } from './steady-clock.ts'
 import { checkPrivate } from './store/database.ts'
 import { headSealer } from './store/head-seal.ts'
-import { openStore, type SqliteStore } from './store/sqlite.ts'
+import type { SqliteStore } from './store/sqlite.ts'
 import { createWriter, type RunningWriter } from './writer.ts'
 
 export type LogOptions = Readonly<{
@@ -28,6 +29,8 @@ export type LogOptions = Readonly<{
   crypto: Crypto
   clock: Clock
   scheduler: Scheduler
+  /** Absent: this machine's. */
+  disk?: Disk
 }>
 
 export interface RunningLog extends Log {
@@ -48,14 +51,21 @@ export const journalFile = 'journal.jsonl'
  * when its schema is newer than this program (K-17).
  */
 export async function openLog(options: LogOptions): Promise<RunningLog> {
-  const { folder, origin, signer, crypto, scheduler } = options
+  const { folder, origin, signer, crypto, scheduler, disk = nodeDisk } = options
   const path = join(folder, databaseFile)
   checkPrivate(folder, [path, `${path}-wal`, join(folder, journalFile)])
   const safeMode = createSafeMode()
-  const store = openStore({ path, crypto, origin, sealHead: headSealer(signer) })
+  const store = disk.openStore({ path, crypto, origin, sealHead: headSealer(signer) })
   const clock = createSteadyClock(options.clock, store.lastAt())
-  const anchor = await checkAtStart(options, store, safeMode)
-  const journal = openJournal({ path: join(folder, journalFile), origin, crypto, signer })
+  const anchor = await checkAtStart(
+    { ...options, anchorFile: disk.anchorAt(options.anchorPath) },
+    store,
+    safeMode,
+  )
+  const journal = disk.openJournal({
+    path: join(folder, journalFile),
+    ...{ origin, crypto, signer },
+  })
   const parts = { store, clock, scheduler, crypto, signer, anchor, journal, safeMode }
   const writer = createWriter(parts)
   const { head, checkpoint } = writer.frontier()

@@ -23,6 +23,7 @@ export type Running = Readonly<{
 const graceMillis = 3000
 
 const nodePorts = {
+  crypto: nodeCrypto,
   clock: nodeClock,
   random: nodeRandom,
   scheduler: nodeScheduler,

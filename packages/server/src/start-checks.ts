@@ -5,7 +5,7 @@ import {
   signCheckpoint,
   vkeyOf,
 } from '@halligan/ledger'
-import { type Anchor, createAnchor, readAnchor, replaceFile } from './anchor.ts'
+import { type Anchor, type AnchorFile, createAnchor, readAnchor } from './anchor.ts'
 import type { Scheduler } from './ports.ts'
 import type { SafeMode } from './safe-mode.ts'
 import { isStorageFailure } from './store/database.ts'
@@ -18,6 +18,7 @@ import { type Contradicted, verifyLog, verifySteps } from './store/verify-log.ts
 
 export type StartOptions = Readonly<{
   anchorPath: string
+  anchorFile: AnchorFile
   origin: string
   signer: Signer
   crypto: Crypto
@@ -30,12 +31,12 @@ export async function checkAtStart(
   store: SqliteStore,
   safeMode: SafeMode,
 ): Promise<Anchor> {
-  const { anchorPath: path, origin, signer, crypto, scheduler } = options
+  const { anchorPath: path, anchorFile: file, origin, signer, crypto, scheduler } = options
   const vkey = vkeyOf(crypto, origin, signer.publicKey)
   const read = () => readAnchor(crypto, path, vkey)
   const head = store.view().head()
   if (head.size === 0 && head.origin === origin && read().kind === 'missing')
-    await replaceFile(path, signCheckpoint(crypto, head, signer))
+    await file.replace(signCheckpoint(crypto, head, signer))
 
   const enter = (why: Contradicted | null) => {
     if (why !== null) safeMode.enter(why.cause, why.detail)
@@ -47,6 +48,7 @@ export async function checkAtStart(
 
   return createAnchor({
     path,
+    file,
     found:
       start.kind === 'found' ? { size: start.checkpoint.size, note: start.note } : null,
     find() {
