@@ -12,8 +12,10 @@ import { ok } from '@halligan/core'
 import { payloadTypes, sealEnvelope } from '@halligan/ledger'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type Bench, logSigner, note, tempBench, withLog } from '../test/log-kit.ts'
+import { type Disk, nodeDisk } from './disk.ts'
 import { openJournal } from './journal.ts'
 import { openLog } from './open-log.ts'
+import { StorageFailed } from './store/port.ts'
 
 let root: ReturnType<typeof tempBench>['root']
 let data: string
@@ -77,6 +79,39 @@ describe.each<[string, Failing]>([
       expect(kinds).toContain('safe_mode_entered')
       expect(kinds).toContain('safe_mode_left')
     }))
+})
+
+test('S-02 a disk that keeps what it calls lost: one entry of SAFE MODE a second, not one a commit', () => {
+  let failing = false
+  const disk: Disk = {
+    ...nodeDisk,
+    openStore(options) {
+      const store = nodeDisk.openStore(options)
+      return {
+        ...store,
+        transact(now, work) {
+          const value = store.transact(now, work)
+          if (failing) throw new StorageFailed('disk I/O error')
+          return value
+        },
+      }
+    },
+  }
+  return withLog({ ...bench.options, disk }, async ({ writer, store }) => {
+    const entered = () =>
+      store
+        .view()
+        .entriesOf('log')
+        .filter(({ entry }) => entry.kind === 'safe_mode_entered').length
+    failing = true
+    for (const name of ['a', 'b', 'c', 'd']) await writer.submit(note(name, endingOf(name)))
+    expect(store.view().head().size).toBe(4)
+    expect(entered()).toBe(0)
+    bench.timers.fire()
+    await expect.poll(entered).toBe(1)
+    for (const name of ['e', 'f']) await writer.submit(note(name, endingOf(name)))
+    expect(entered()).toBe(1)
+  })
 })
 
 test('CF-11 a key that cannot sign: nothing is acknowledged, and all of it is once it can', () => {

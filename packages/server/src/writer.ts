@@ -35,6 +35,8 @@ export function createWriter(options: WriterOptions): RunningWriter {
   let queue: Waiting[] = []
   let draining = false
   let closed = false
+  /** A batch failed just now. What it recorded may be there: it is not written again until the disk had a while. */
+  let failed = false
   /** Entries and exits of SAFE MODE that the log does not say yet. */
   let unrecorded: readonly SafeModeChange[] = []
 
@@ -56,14 +58,25 @@ export function createWriter(options: WriterOptions): RunningWriter {
     admission.lookAround()
     const batch = queue.slice(0, mostPerBatch).filter(admit)
     queue = queue.slice(mostPerBatch)
-    const records = safeMode.contradicted() ? [] : unrecorded
+    const records = safeMode.contradicted() || failed ? [] : unrecorded
     if (batch.length + records.length > 0) {
-      if (committer.commit(batch, records)) unrecorded = unrecorded.slice(records.length)
-      else scheduler.after(retryMillis, wake)
+      if (committer.commit(batch, records)) {
+        unrecorded = unrecorded.slice(records.length)
+        failed = false
+      } else tryLater()
     }
     draining = false
     if (queue.length > 0) wake()
     tellFrontier(before)
+  }
+
+  function tryLater(): void {
+    if (failed) return
+    failed = true
+    scheduler.after(retryMillis, () => {
+      failed = false
+      wake()
+    })
   }
 
   function admit({ command, answer }: Waiting): boolean {
