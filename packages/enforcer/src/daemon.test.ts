@@ -29,6 +29,29 @@ const detail = <K extends Receipt['detail']['kind']>(it: World, kind: K) =>
       : [],
   )
 
+describe('an end of what was never opened here', () => {
+  test.each([
+    [
+      'is told of no order when none is proven: it may stand in the journal alone',
+      {},
+      true,
+    ],
+    [
+      'names the order that the log is shown to hold',
+      { proof: { entry: {}, proof: 'not looked at' } },
+      false,
+    ],
+  ])('%s', async (_, proved, isNull) => {
+    const it = await world()
+    it.estate.ends.push({ order: it.estate.end(ben), ...proved })
+    await sync(it)
+    await pass(it, 20_000)
+    expect(told(it)).toEqual(['ending', 'absent', 'cleaned'])
+    for (const { orderDigest } of it.estate.receipts)
+      expect(orderDigest === null).toBe(isNull)
+  })
+})
+
 describe('one emergency, told by an honest control plane', () => {
   test('AC-13 INV-18 verified, applied, sealed, ended by its own clock, probed and cleaned', async () => {
     const it = await applied()

@@ -133,14 +133,16 @@ function obeyEnds(site: Site, { answer }: Heard): void {
   const { books } = site
   let room = mostUnopened - books.unfinished().filter(isUnopened).length
   const endings: Ending[] = []
-  for (const { order: envelope } of answer.ends) {
+  for (const { order: envelope, proof } of answer.ends) {
     const place = signedEnd(site, roster, envelope)
     if (place === null) continue
     const unopened = holdIn(books.hold(place.grant, place.target), 'none', 'refused')
     if (unopened && room <= 0) continue
     if (unopened) room -= 1
+    // Without a proof it may stand in the journal alone, and to the log a receipt that names it is of no order.
     const orderDigest = payloadDigest(site.crypto, envelope)
-    endings.push({ place, cause: 'order', about: { orderDigest, orderIndex: null } })
+    const about = proof === undefined ? null : { orderDigest, orderIndex: null }
+    endings.push({ place, cause: 'order', about })
   }
   beginEnds(site, endings)
 }
