@@ -1,0 +1,13 @@
+/**
+ * For each invariant a bug that breaks it, put between the product and its ports. A check that does not catch its bug checks
+ * nothing.
+ *
+ * @module
+ */
+import type { Mutant } from './bug.ts'
+import { mutantEnforcers } from './mutants/of-the-enforcers.ts'
+import { mutantServers } from './mutants/of-the-server.ts'
+
+export const mutants: readonly Mutant[] = [...mutantServers, ...mutantEnforcers].sort(
+  (one, other) => one.invariant - other.invariant,
+)

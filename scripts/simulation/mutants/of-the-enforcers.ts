@@ -1,0 +1,191 @@
+import type { GrantId, Instant } from '@halligan/core'
+import type { Connector } from '../../../packages/enforcer/src/connectors/port.ts'
+import { holdIn } from '../../../packages/enforcer/src/state.ts'
+import type { Bug, Mutant } from '../bug.ts'
+import { targetNamed, type World } from '../world.ts'
+
+/** Every connector, with some of its methods replaced. */
+const everyConnector =
+  (
+    bend: (connector: Connector, world: World, target: string) => Partial<Connector>,
+  ): NonNullable<Bug['connector']> =>
+  (connector, target, world) => {
+    const bent = bend(connector, world, target)
+    return new Proxy(connector, {
+      get: (port, name, receiver) =>
+        Object.hasOwn(bent, name)
+          ? Reflect.get(bent, name, receiver)
+          : Reflect.get(port, name, receiver),
+    })
+  }
+
+const later = (world: World, millis: number) => (world.agenda.now() + millis) as Instant
+
+/** The connectors of one enforcer, of which one call is made at a time. */
+function queued(connectors: ReadonlyMap<string, Connector>): Map<string, Connector> {
+  let queue: Promise<unknown> = Promise.resolve()
+  const behindIt = (connector: Connector): Connector =>
+    new Proxy(connector, {
+      get(port, name, receiver) {
+        const member: unknown = Reflect.get(port, name, receiver)
+        if (typeof member !== 'function' || name === 'difference') return member
+        return (...args: unknown[]) => {
+          const mine = queue.then(() => member.apply(port, args))
+          queue = mine.catch(() => null)
+          return mine
+        }
+      },
+    })
+  return new Map([...connectors].map(([name, each]) => [name, behindIt(each)]))
+}
+
+export const mutantEnforcers: readonly Mutant[] = [
+  {
+    invariant: 1,
+    name: 'a connector opens for whoever has asked, decided or not',
+    faults: [],
+    bug: {
+      connector: everyConnector((connector, world, target) => ({
+        async snapshot(name) {
+          const asked = [...world.chronicle.stories.values()].find(
+            (story) => story.activated === null && story.over === null,
+          )
+          const terms = asked?.terms.targets.find((each) => each.target === target)
+          if (asked !== undefined && terms !== undefined)
+            await connector.apply({
+              ...{ grant: asked.grant, target, requester: asked.terms.requester },
+              ...{ privileges: terms.privileges, overlapKey: '' },
+              applyBefore: later(world, 60_000),
+              deadline: later(world, 60_000),
+            })
+          return connector.snapshot(name)
+        },
+      })),
+    },
+  },
+  {
+    invariant: 5,
+    name: 'a connector confers another role than the one that was signed',
+    faults: [],
+    bug: {
+      connector: everyConnector((connector) => ({
+        apply: (opening) => connector.apply({ ...opening, privileges: ['role:owner'] }),
+      })),
+    },
+  },
+  {
+    invariant: 6,
+    name: 'a connector gives an hour more',
+    faults: [],
+    bug: {
+      connector: everyConnector((connector) => ({
+        apply: (opening) =>
+          connector.apply({
+            ...opening,
+            deadline: (opening.deadline + 3_600_000) as Instant,
+          }),
+      })),
+    },
+  },
+  {
+    invariant: 8,
+    name: 'a cleanup lets the account in again',
+    faults: ['targetRefusesCleanup'],
+    bug: {
+      connector: everyConnector((connector, world, target) => ({
+        async cleanup(grant) {
+          const { fake } = targetNamed(world, target)
+          const login = fake.logins.find((each) => each.grant === grant)
+          login?.sessions.add(Symbol('let in again'))
+          await world.agenda.sleep(1000, 'let in again')
+          return connector.cleanup(grant, target)
+        },
+      })),
+    },
+  },
+  {
+    invariant: 9,
+    name: 'a probe believes what it was told',
+    faults: ['targetLies', 'targetKeepsSessions'],
+    bug: {
+      connector: everyConnector((connector, world) => ({
+        async probeAbsent(grant, target) {
+          await connector.probeAbsent(grant, target)
+          return [{ probe: 'told', absent: true, at: later(world, 0) }]
+        },
+      })),
+    },
+  },
+  {
+    invariant: 10,
+    name: 'books note an apply only once it has succeeded',
+    faults: ['targetSlow', 'targetLosesAnswers'],
+    bug: {
+      books: (books) => ({
+        ...books,
+        keepHold(hold) {
+          if (!holdIn(hold, 'applying')) books.keepHold(hold)
+        },
+      }),
+    },
+  },
+  {
+    invariant: 11,
+    name: 'a queue before the target delivers an apply again, late',
+    faults: [],
+    bug: {
+      connector: everyConnector((connector, world) => ({
+        apply(opening) {
+          world.agenda.after(60_000, 'delivered again', () => {
+            const [applyBefore, deadline] = [later(world, 60_000), later(world, 60_000)]
+            connector.apply({ ...opening, applyBefore, deadline }).catch(() => null)
+          })
+          return connector.apply(opening)
+        },
+      })),
+    },
+  },
+  {
+    invariant: 18,
+    name: 'an enforcer ends nothing while it cannot reach its server',
+    faults: ['partition'],
+    bug: {
+      connector: everyConnector((connector, world, target) => ({
+        async end(grant: GrantId) {
+          const { enforcer } = targetNamed(world, target)
+          const { cut } = world.network.weather
+          if (cut.has(`${enforcer}>server`) || cut.has(`server>${enforcer}`))
+            throw new Error('the control plane has to agree')
+          return connector.end(grant, target)
+        },
+      })),
+    },
+  },
+  {
+    invariant: 20,
+    name: 'a sealer encodes and does not encrypt',
+    faults: [],
+    bug: {
+      sealer: () => ({
+        seal: async (credential, _, header) => `${header.grant}.${credential.password}`,
+      }),
+    },
+  },
+  {
+    invariant: 21,
+    name: 'the clocks of an enforcer stand still from each start on',
+    faults: ['partition'],
+    bug: {
+      enforcerClock(clock) {
+        const { bootMillis, wall } = clock.read()
+        return { read: () => ({ ...clock.read(), bootMillis, wall }) }
+      },
+    },
+  },
+  {
+    invariant: 25,
+    name: 'one queue for all targets of an enforcer',
+    faults: ['targetSlow', 'targetDown'],
+    bug: { connectors: queued },
+  },
+]
