@@ -55,16 +55,16 @@ export async function startOpenssh(options: OpensshOptions): Promise<OpensshServ
   await mkdir(dir, { recursive: true, mode: 0o700 })
   const host = await startLinuxHost({ dir: join(dir, 'host') })
   const port = await freePort()
-  const keys = options.keys ?? (await makeKeys(dir))
+  const { caKeyFile, keyFile } = options.keys ?? (await makeKeys(dir))
   const inside = join(dir, 'host/run/halligan')
   await mkdir(inside, { mode: 0o755 })
   for (const name of ['halligan-host', 'halligan-record'])
     await copyFile(join(helpers, name), join(inside, name))
-  await copyFile(`${keys.caKeyFile}.pub`, join(inside, 'ca.pub'))
+  await copyFile(`${caKeyFile}.pub`, join(inside, 'ca.pub'))
   await run('ssh-keygen', keygen(join(inside, 'host_key')))
   await writeFile(join(dir, 'host/etc/ssh/sshd_config'), configured(port, options.accounts))
   for (const account of options.accounts) await addAccount(host, account)
-  await letIn(host, 'root', '/mnt/root', await enforcersLine(keys.keyFile))
+  await letIn(host, 'root', '/mnt/root', await enforcersLine(keyFile))
 
   const cgroup = `halligan-${process.pid}-${port}`
   const boot = async () => {
@@ -89,7 +89,7 @@ export async function startOpenssh(options: OpensshOptions): Promise<OpensshServ
   await boot()
   return {
     ...{ host, port, helper, state, stopListening, listen, kill },
-    ...keys,
+    ...{ caKeyFile, keyFile },
     hostKey: bare(await readFile(join(inside, 'host_key.pub'), 'utf8')),
     log: () => readFile(join(inside, 'sshd.log'), 'utf8'),
     restart: async () => {

@@ -108,7 +108,9 @@ export function isAccount(value: unknown): value is string {
 
 function isKeyFile(value: unknown): value is KeyFile {
   if (!isRecord(value) || Object.keys(value).length !== 1) return false
-  return isPath(value.file) || /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/.test(`${value.credential}`)
+  const { file, credential } = value
+  if (credential === undefined) return isPath(file)
+  return isText(credential) && /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/.test(String(credential))
 }
 
 function isCaKey(value: unknown): value is CaKey {

@@ -67,22 +67,25 @@ export async function excessOf(settings: OpensshSettings): Promise<readonly Exce
   if (await caIsExposed(settings))
     found.push({ grave: true, words: 'others than its owner can use the key of the CA' })
   const ca = fingerprint(await caPublicKey(settings))
-  for (const host of settings.hosts) {
-    const said = await ask(settings, host, ['effective', accountsOf(settings).join(',')])
-    found.push(
-      ...whyUnsound(settings, said, ca).map((words) => ({
-        grave: true,
-        words: `${host.name}: ${words}`,
-      })),
-      ...warnings(said).map((words) => ({ grave: false, words: `${host.name}: ${words}` })),
-    )
-    if (!host.local && (await keyRunsAnything(settings, host)))
-      found.push({
-        grave: true,
-        words: `${host.name}: the enforcer's key is not forced to its helper`,
-      })
-  }
+  for (const host of settings.hosts) found.push(...(await excessAt(settings, host, ca)))
   return found
+}
+
+async function excessAt(
+  settings: OpensshSettings,
+  host: OpensshHost,
+  ca: string,
+): Promise<readonly Excess[]> {
+  const told = (grave: boolean) => (words: string) => ({
+    ...{ grave, words: `${host.name}: ${words}` },
+  })
+  if (!host.local && (await keyRunsAnything(settings, host)))
+    return [told(true)("the enforcer's key is not forced to its helper")]
+  const said = await ask(settings, host, ['effective', accountsOf(settings).join(',')])
+  return [
+    ...whyUnsound(settings, said, ca).map(told(true)),
+    ...warnings(said).map(told(false)),
+  ]
 }
 
 const fingerprint = (key: string): string =>
