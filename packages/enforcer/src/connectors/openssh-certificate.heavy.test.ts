@@ -83,22 +83,25 @@ describeAt('OpenSSH', () => {
       { record: true, forceCommand: `it's "$USER"` },
       `force-command /usr/local/lib/halligan/halligan-record /var/lib/halligan-ssh g-`,
     ],
-  ])('TK-14 a profile that permits %s is signed as that, and nothing more', async (_, profile, words) => {
-    const settings = settingsWith(profile)
-    const grant = freshGrant()
-    const { certificate, serial } = await issued(settings, grant)
-    const text = await shown(certificate)
-    expect(text).toContain(words)
-    expect(text).toContain(`user certificate`)
-    expect(text).toContain(`Key ID: "${grant}" Serial: ${serial} `)
-    const from = utc(Math.floor(now / 1000) * 1000 - 60_000)
-    expect(text).toContain(`Valid: from ${from} to ${utc(deadline)} `)
-    expect(parseCertificate(certificate)).toMatchObject({
-      ...{ type: 'user', keyId: grant, serial, validBefore: deadline / 1000 },
-      principals: profileIn(settings).principals,
-      ...permissionsOf(settings, grant, profileIn(settings)),
-    })
-  })
+  ])(
+    'TK-14 a profile that permits %s is signed as that, and nothing more',
+    async (_, profile, words) => {
+      const settings = settingsWith(profile)
+      const grant = freshGrant()
+      const { certificate, serial } = await issued(settings, grant)
+      const text = await shown(certificate)
+      expect(text).toContain(words)
+      expect(text).toContain(`user certificate`)
+      expect(text).toContain(`Key ID: "${grant}" Serial: ${serial} `)
+      const from = utc(Math.floor(now / 1000) * 1000 - 60_000)
+      expect(text).toContain(`Valid: from ${from} to ${utc(deadline)} `)
+      expect(parseCertificate(certificate)).toMatchObject({
+        ...{ type: 'user', keyId: grant, serial, validBefore: deadline / 1000 },
+        principals: profileIn(settings).principals,
+        ...permissionsOf(settings, grant, profileIn(settings)),
+      })
+    },
+  )
 
   test('TK-14 no two certificates share a serial, not even when the count is lost', async () => {
     const grant = freshGrant()
@@ -160,7 +163,10 @@ describeAt('OpenSSH', () => {
       ['principals', { principals: [] }],
       ['criticalOptions', { criticalOptions: {} }],
       ['criticalOptions', { criticalOptions: { 'force-command': 'id; sh' } }],
-      ['criticalOptions', { criticalOptions: { 'force-command': 'id', 'verify-required': '' } }],
+      [
+        'criticalOptions',
+        { criticalOptions: { 'force-command': 'id', 'verify-required': '' } },
+      ],
       ['extensions', { extensions: { 'permit-pty': '' } }],
       ['validBefore', { validBefore: deadline / 1000 - 1 }],
       ['validAfter', { validAfter: 0 }],
