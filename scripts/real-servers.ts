@@ -16,7 +16,7 @@ export type RealServer = Readonly<{
 
 export const realServers = {
   MariaDB: { programs: ['mariadbd', 'mariadb-install-db'], packages: ['mariadb-server'] },
-  Redis: { programs: ['redis-server'], packages: ['redis-server'] },
+  Redis: { programs: ['redis-server', 'redis-cli'], packages: ['redis-server'] },
   OpenSSH: {
     programs: ['sshd', 'ssh', 'ssh-keygen', 'script'],
     packages: ['openssh-server', 'openssh-client', 'bsdutils'],

@@ -8,6 +8,8 @@ export type TcpProxy = Readonly<{
   port: number
   /** What becomes of what clients send from now on; null for passing. */
   intercept(judge: ((bytes: Buffer) => Verdict) | null): void
+  /** Whether answers are lost, from now on. */
+  mute(isMute: boolean): void
   /** Nothing more is judged, and what was held goes on, in order. */
   release(): void
   /** Ends every connection there is, as a process that dies does. */
@@ -19,6 +21,7 @@ export async function tcpProxy(to: () => number): Promise<TcpProxy> {
   const sockets = new Set<Socket>()
   const held: (() => void)[] = []
   let judge: ((bytes: Buffer) => Verdict) | null = null
+  let loses = false
   const known = (socket: Socket) => {
     sockets.add(socket)
     socket.on('error', () => socket.destroy()).on('close', () => sockets.delete(socket))
@@ -35,7 +38,9 @@ export async function tcpProxy(to: () => number): Promise<TcpProxy> {
       else if (verdict === 'hold') held.push(() => upstream.write(bytes))
       else client.write(verdict)
     })
-    upstream.on('data', (bytes) => client.write(bytes))
+    upstream.on('data', (bytes) => {
+      if (!loses) client.write(bytes)
+    })
   })
   await new Promise<void>((done, fail) => {
     server.once('error', fail).listen(0, '127.0.0.1', done)
@@ -49,6 +54,9 @@ export async function tcpProxy(to: () => number): Promise<TcpProxy> {
     port: address.port,
     intercept: (next) => {
       judge = next
+    },
+    mute: (isMute) => {
+      loses = isMute
     },
     release: () => {
       judge = null

@@ -1,128 +1,253 @@
 /**
- * A real Redis of Debian's packages for the drill and the heavy tests, in one folder, on a free loopback port, with a file for
- * its users and an append-only file for its data.
+ * A real Redis of Debian's packages for the example estate, the drill and the heavy tests: all in one folder, on a free port. Its
+ * users are kept in a file, so that they outlive a restart.
  *
  * @module
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { existsSync } from 'node:fs'
+import { closeSync, existsSync, openSync } from 'node:fs'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { createConnection, createServer } from 'node:net'
-import { join } from 'node:path'
+import { createServer, Socket } from 'node:net'
+import { join, resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 
 export type RedisServer = Readonly<{
   port: number
-  /** As `root`, who may do everything; holds the password. */
+  /** As the user `root`, who may do everything; holds the password. */
   rootUrl: string
   /** As the connector, with exactly what docs/connectors/redis.md gives it. */
   connectorUrl: string
+  logFile: string
+  /** Its users, as `ACL SAVE` writes them. */
   usersFile: string
+  /** Runs commands, one a line, in `redis-cli` as root; answers what it prints. Throws what one of them refuses. */
+  run(...commands: readonly string[]): Promise<string>
+  /** Ends every session and shuts down cleanly. */
+  stop(): Promise<void>
   /** As a power cut: SIGKILL. */
   kill(): Promise<void>
   /** Starts it again on the same port and data, stopping it first if it runs. */
   restart(): Promise<void>
+  /** Stops it and deletes its data. */
   remove(): Promise<void>
 }>
 
 export type RedisOptions = Readonly<{
+  /** Holds the data; made when missing, reused when it already holds some. */
   dir: string
-  /** Further lines of `users.acl`. */
+  /** Further lines of `users.acl`, where there is none yet. */
   users?: readonly string[]
   /** Further lines of `redis.conf`. */
   settings?: readonly string[]
+  /** Speaks TLS and nothing else. */
+  tls?: Readonly<{ certFile: string; keyFile: string }>
 }>
 
 /** The connector's rules, as the documentation gives them. */
 export const connectorRules = [
-  '~halligan:lock:*',
-  '+get +set +del +watch +unwatch +multi +exec +time +auth',
-  '+acl|setuser +acl|deluser +acl|getuser +acl|users +acl|list +acl|save +acl|whoami',
-  '+client|list +client|kill +client|id +client|setname',
-  '+function|list +function|kill +script|kill +module|list +config|get +info',
+  ...['resetkeys', '~halligan:*', 'resetchannels', '-@all'],
+  ...['+acl|setuser', '+acl|getuser', '+acl|deluser', '+acl|list', '+acl|save'],
+  ...['+acl|dryrun', '+acl|log', '+client|id', '+client|list', '+client|kill'],
+  ...['+info', '+time', '+config|get', '+function|list', '+module|list'],
+  ...['+script|kill', '+function|kill'],
+  ...['+get', '+mget', '+set', '+del', '+pexpire', '+@transaction'],
 ] as const
 
-const millisToStart = 20_000
+const millisToStart = 30_000
+const millisToStop = 10_000
 
 /** Resolves once it accepts connections. Throws with the end of its log when it cannot start. */
 export async function startRedis(options: RedisOptions): Promise<RedisServer> {
-  const { dir, users = [], settings = [] } = options
+  const dir = resolve(options.dir)
   await mkdir(dir, { recursive: true, mode: 0o700 })
-  const usersFile = join(dir, 'users.acl')
-  const [root, connector] = [0, 1].map(() => randomBytes(24).toString('base64url'))
-  const lines = [
-    'user default off',
-    `user root on >${root} ~* &* +@all`,
-    `user halligan_connector on >${connector} ${connectorRules.join(' ')}`,
-    ...users,
+  const at = (name: string) => join(dir, name)
+  const [logFile, usersFile, configFile] = [
+    at('redis.log'),
+    at('users.acl'),
+    at('redis.conf'),
   ]
-  if (!existsSync(usersFile))
-    await writeFile(usersFile, `${lines.join('\n')}\n`, { mode: 0o600 })
+  const secrets = await firstUsers(usersFile, at('secrets.json'), options.users ?? [])
   const port = await freePort()
-  const file = join(dir, 'redis.conf')
   const config = [
-    ...['bind 127.0.0.1', `port ${port}`, `dir ${dir}`, `aclfile ${usersFile}`],
-    ...['appendonly yes', 'appendfsync always', 'save ""', 'protected-mode yes'],
-    ...[`logfile ${join(dir, 'redis.log')}`, 'daemonize no', ...settings],
+    ...['bind 127.0.0.1', `dir ${dir}`, `logfile ${logFile}`, `aclfile ${usersFile}`],
+    ...['appendonly yes', 'appendfsync everysec', 'save ""', 'protected-mode no'],
+    ...portLines(port, options.tls),
+    ...(options.settings ?? []),
   ]
-  await writeFile(file, `${config.join('\n')}\n`, { mode: 0o600 })
-  let child = await launch(dir, file, port)
-  const kill = () => ended(child)
-  const urlFor = (user: string, password = '') =>
-    `redis://${user}:${password}@127.0.0.1:${port}`
+  await writeFile(configFile, `${config.join('\n')}\n`, { mode: 0o600 })
+  const launch = async () => {
+    const before = await readyLines(logFile)
+    const running = start(configFile)
+    try {
+      await ready(running.child, logFile, before)
+      return running
+    } catch (error) {
+      await running.end('SIGKILL')
+      throw error
+    }
+  }
+  let running = await launch()
+
+  const scheme = options.tls === undefined ? 'redis' : 'rediss'
+  const urlOf = (user: string, password: string) =>
+    `${scheme}://${user}:${password}@127.0.0.1:${port}`
+  const { root, connector } = secrets
   return {
-    ...{ port, usersFile, kill },
-    rootUrl: urlFor('root', root),
-    connectorUrl: urlFor('halligan_connector', connector),
+    ...{ port, logFile, usersFile },
+    rootUrl: urlOf('root', root),
+    connectorUrl: urlOf('halligan_connector', connector),
+    run: (...commands) => runCommands({ port, password: root, tls: options.tls, commands }),
+    stop: () => running.end('SIGTERM'),
+    kill: () => running.end('SIGKILL'),
     restart: async () => {
-      await kill()
-      child = await launch(dir, file, port)
+      await running.end('SIGTERM')
+      running = await launch()
     },
     remove: async () => {
-      await kill()
+      await running.end('SIGTERM')
       await rm(dir, { recursive: true, force: true })
     },
   }
 }
 
-async function launch(dir: string, file: string, port: number): Promise<ChildProcess> {
-  const child = spawn('redis-server', [file], { stdio: 'ignore' })
-  const killed = () => child.kill('SIGKILL')
-  process.once('exit', killed)
-  child.once('exit', () => process.off('exit', killed)).once('error', () => undefined)
-  const late = Date.now() + millisToStart
-  while (!(await accepts(port))) {
-    if (child.pid === undefined || child.exitCode !== null || Date.now() > late) {
-      await ended(child)
-      const log = await readFile(join(dir, 'redis.log'), 'utf8').catch(() => '')
-      throw new Error(`Redis did not start: ${log.slice(-1000)}`)
-    }
-    await pause(20)
-  }
-  return child
+const portLines = (port: number, tls: RedisOptions['tls']): readonly string[] =>
+  tls === undefined
+    ? [`port ${port}`]
+    : [
+        ...['port 0', `tls-port ${port}`, 'tls-auth-clients no'],
+        ...[`tls-cert-file ${tls.certFile}`, `tls-key-file ${tls.keyFile}`],
+      ]
+
+type Secrets = Readonly<{ root: string; connector: string }>
+
+/** Nobody comes in without a password; `root` and the connector with those that are answered. */
+async function firstUsers(
+  usersFile: string,
+  secretsFile: string,
+  others: readonly string[],
+): Promise<Secrets> {
+  if (existsSync(secretsFile)) return JSON.parse(await readFile(secretsFile, 'utf8'))
+  const [root = '', connector = ''] = [0, 1].map(() =>
+    randomBytes(24).toString('base64url'),
+  )
+  const lines = [
+    'user default off',
+    `user root on >${root} ~* &* +@all`,
+    `user halligan_connector on >${connector} ${connectorRules.join(' ')}`,
+    ...others,
+  ]
+  await writeFile(usersFile, `${lines.join('\n')}\n`, { mode: 0o600 })
+  await writeFile(secretsFile, JSON.stringify({ root, connector }), { mode: 0o600 })
+  return { root, connector }
 }
 
-const accepts = (port: number): Promise<boolean> =>
-  new Promise((resolve) => {
-    const socket = createConnection(port, '127.0.0.1')
-    socket.once('connect', () => resolve(true)).once('error', () => resolve(false))
-    socket.once('connect', () => socket.destroy())
-  })
+type Running = Readonly<{ child: ChildProcess; end(signal: NodeJS.Signals): Promise<void> }>
 
-async function ended(child: ChildProcess): Promise<void> {
-  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null)
-    return
-  const gone = new Promise((resolve) => child.once('exit', resolve))
-  child.kill('SIGKILL')
-  await gone
+function start(configFile: string): Running {
+  const output = openSync(`${configFile}.out`, 'a')
+  const child = spawn('redis-server', [configFile], {
+    detached: true,
+    stdio: ['ignore', output, output],
+  })
+  closeSync(output)
+  const exited = new Promise<void>((done) => {
+    child.once('exit', () => done()).once('error', () => done())
+  })
+  const watchdog = watch(child)
+  void exited.then(() => watchdog?.kill('SIGKILL'))
+  const end = async (signal: NodeJS.Signals) => {
+    child.kill(signal)
+    const late = new AbortController()
+    const force = pause(millisToStop, undefined, { signal: late.signal }).then(
+      () => child.kill('SIGKILL'),
+      () => false,
+    )
+    await exited
+    late.abort()
+    await force
+  }
+  return { child, end }
+}
+
+/** Ends Redis at once when this process is gone, however it went: the pipe closes with us. */
+function watch(child: ChildProcess): ChildProcess | null {
+  if (child.pid === undefined) return null
+  const script = 'cat >/dev/null; kill -KILL "$1"'
+  const watchdog = spawn('/bin/sh', ['-c', script, 'sh', String(child.pid)], {
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  })
+  watchdog.unref()
+  child.unref()
+  if (watchdog.stdin instanceof Socket) watchdog.stdin.unref()
+  return watchdog
+}
+
+const logOf = async (logFile: string): Promise<string> =>
+  existsSync(logFile) ? readFile(logFile, 'utf8') : ''
+
+/** How often it has become ready, by its own log. */
+const readyLines = async (logFile: string): Promise<number> =>
+  (await logOf(logFile)).split('Ready to accept connections').length
+
+async function ready(child: ChildProcess, logFile: string, before: number): Promise<void> {
+  const deadline = performance.now() + millisToStart
+  while ((await readyLines(logFile)) === before) {
+    const end = async () => (await logOf(logFile)).trim().split('\n').slice(-5).join(' | ')
+    if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null)
+      throw new Error(`Redis did not start: ${await end()}`)
+    if (performance.now() > deadline) throw new Error(`Redis is not ready: ${await end()}`)
+    await pause(20)
+  }
+}
+
+/** The password goes by the environment, which other users cannot read, as they can arguments. */
+async function runCommands(of: {
+  port: number
+  password: string
+  tls: RedisOptions['tls']
+  commands: readonly string[]
+}): Promise<string> {
+  const tls =
+    of.tls === undefined ? [] : ['--tls', '--cacert', of.tls.certFile, '--insecure']
+  const child = spawn(
+    'redis-cli',
+    [
+      '-h',
+      '127.0.0.1',
+      '-p',
+      String(of.port),
+      '--user',
+      'root',
+      '--no-auth-warning',
+      ...tls,
+    ],
+    { env: { ...process.env, REDISCLI_AUTH: of.password }, stdio: 'pipe' },
+  )
+  let out = ''
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text) => {
+      out += text
+    })
+  const status = new Promise<number | null>((done, fail) => {
+    child.once('error', fail).once('close', done)
+  })
+  child.stdin.end(of.commands.map((command) => `${command}\n`).join(''))
+  if ((await status) !== 0 || /^[A-Z]{3,} /m.test(out))
+    throw new Error(`redis-cli: ${out.trim()}`)
+  return out
 }
 
 const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
+  new Promise((done, fail) => {
     const probe = createServer()
-    probe.once('error', reject).listen(0, '127.0.0.1', () => {
+    probe.once('error', fail).listen(0, '127.0.0.1', () => {
       const address = probe.address()
-      probe.close(() => resolve(typeof address === 'object' ? (address?.port ?? 0) : 0))
+      probe.close(() =>
+        typeof address === 'object' && address !== null
+          ? done(address.port)
+          : fail(new Error('no port')),
+      )
     })
   })

@@ -1,14 +1,9 @@
 import { readFileSync } from 'node:fs'
-import {
-  BadSettings,
-  isCount,
-  isRecord,
-  isText,
-  isTexts,
-  perhaps,
-  strictFields,
-} from '../strict-fields.ts'
+import { isIP } from 'node:net'
+import type { RedisClientOptions } from '@redis/client'
+import { BadSettings, isCount, isText, perhaps, strictFields } from '../strict-fields.ts'
 import { isLoopback } from './loopback.ts'
+import { checkProfiles, type Profiles } from './redis-profile.ts'
 import type { ConnectorSettings } from './registry.ts'
 import {
   isSecretReference,
@@ -17,102 +12,111 @@ import {
   type SecretReference,
 } from './secret-reference.ts'
 
-/** What `acl:NAME` stands for: rules of Redis's own ACL language, one an item. */
-export type RedisProfile = Readonly<{
-  /** `+get`, `+@read`, `-@write`, `+client|id`. */
-  commands: readonly string[]
-  /** Patterns of keys that may be read and written. */
-  keys?: readonly string[]
-  /** Patterns of keys that may only be read. */
-  readKeys?: readonly string[]
-  channels?: readonly string[]
-}>
-
 export type RedisSettings = Readonly<{
   target: string
-  /** `redis://user:password@host:port`, or `rediss://`; read anew for every connection. */
+  /** The `redis://USER:PASSWORD@HOST:PORT` URL, read anew for every session, so that a rotated one is taken up. */
   url: SecretReference
   /** A file of PEM certificates to trust instead of the system's. */
   caFile?: string
   /** How people reach the target, where it differs from how the enforcer does. */
   reach?: Readonly<{ host: string; port: number }>
-  profiles: Readonly<Record<string, RedisProfile>>
-  /** Users that are there already, and that one person at a time may check out (`account:NAME`). */
+  /** What `acl:NAME` stands for. */
+  profiles?: Profiles
+  /** Shared and sealed accounts that `account:NAME` checks out. */
   accounts?: readonly string[]
-  /** Leaves out {@link neverConferred}: such access can outlive any ending. */
+  /** Allows profiles and accounts that can outlive any ending (PROTOCOL 8). */
   unendable?: boolean
 }>
 
-/**
- * Stands after every profile. Administration makes other users; functions and scripts stay in the server, and one that runs
- * holds it; `migrate` and `restore` carry data away and bring it in.
- */
-export const neverConferred = ['-@admin', '-@scripting', '-migrate', '-restore'] as const
+/** `default` is everybody who has not logged in. */
+const isAccount = (value: unknown): boolean =>
+  typeof value === 'string' &&
+  /^[A-Za-z_][A-Za-z0-9_-]{0,62}$/.test(value) &&
+  value !== 'default' &&
+  !value.startsWith('halligan_')
 
-const isCommand = (value: unknown): boolean =>
-  isText(value) && /^[+-](@[a-z]+|[a-z][a-z0-9-]*(\|[a-z0-9-]+)?)$/.test(String(value))
-/** Redis splits rules at white space; what cannot be seen is not to be trusted either. */
-const isPattern = (value: unknown): boolean =>
-  isText(value) && /^[\x21-\x7e]{1,256}$/.test(String(value))
-const listOf = (fits: (value: unknown) => boolean) => (value: unknown) =>
-  isTexts(value) && (value as readonly unknown[]).every(fits)
-const isUser = (value: unknown): boolean =>
-  isText(value) && /^[A-Za-z_][A-Za-z0-9_-]{0,62}$/.test(String(value))
+const isAccounts = (value: unknown): boolean =>
+  Array.isArray(value) && value.every(isAccount) && new Set(value).size === value.length
 
-/** Throws {@link BadSettings}. Reads no credential and reaches nothing. */
-export function redisSettings({ kind: _, ...settings }: ConnectorSettings): RedisSettings {
-  const read = strictFields('redis connector', settings, {
-    target: isText,
-    url: isSecretReference,
-    caFile: perhaps(isText),
-    reach: perhaps(
-      (value) => isRecord(value) && isText(value.host) && isCount(1)(value.port),
-    ),
-    profiles: isRecord,
-    accounts: perhaps(listOf(isUser)),
-    unendable: perhaps((value) => typeof value === 'boolean'),
-  })
-  for (const [name, profile] of Object.entries(read.profiles as object)) {
-    const where = `redis connector: profiles.${name}`
-    if (!isUser(name)) throw new BadSettings(`${where}: no name of a privilege`)
-    strictFields(where, profile, {
-      commands: listOf(isCommand),
-      keys: perhaps(listOf(isPattern)),
-      readKeys: perhaps(listOf(isPattern)),
-      channels: perhaps(listOf(isPattern)),
-    })
-  }
-  return read as RedisSettings
+const isReach = (value: unknown): boolean =>
+  strictFields('redis connector.reach', value, { host: isText, port: isCount(1) }) === value
+
+const fields: Readonly<Record<keyof RedisSettings, (value: unknown) => boolean>> = {
+  target: isText,
+  url: isSecretReference,
+  caFile: perhaps(isText),
+  reach: perhaps(isReach),
+  profiles: perhaps((value) => typeof value === 'object'),
+  accounts: perhaps(isAccounts),
+  unendable: perhaps((value) => typeof value === 'boolean'),
 }
 
-const millisToConnect = 5_000
+/** Throws {@link BadSettings} and names the field. Reads no credential and reaches nothing. */
+export function redisSettings({ kind: _, ...settings }: ConnectorSettings): RedisSettings {
+  const read = strictFields('redis connector', settings, fields)
+  if (read.profiles !== undefined) checkProfiles(read.profiles, read.unendable === true)
+  // Every field was just checked by its own predicate.
+  return settings as RedisSettings
+}
 
-/** TLS with verification always, except on loopback. */
-export function clientOptions(
-  settings: RedisSettings,
-  as?: Readonly<{ username: string; password: string }>,
-) {
-  const url = URL.parse(readSecret(settings.url))
-  if (url === null || !/^rediss?:$/.test(url.protocol))
-    throw new BadSettings(`${placeOf(settings.url)} holds no redis:// URL`)
-  const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
-  const plain = { host, port: Number(url.port || 6379), connectTimeout: millisToConnect }
+export const millisToConnect = 5_000
+
+/** How to log in at the target, as the connector or as anybody whose password is known. */
+export type Login = Readonly<{ user: string; password: string }>
+
+/** What its text may hold is a password, so that it is never quoted. */
+function readUrl({ url: reference }: RedisSettings): URL {
+  const url = URL.parse(readSecret(reference))
+  if (url === null || !/^rediss?:$/.test(url.protocol) || url.hostname === '')
+    throw new BadSettings(`${placeOf(reference)} holds no redis:// URL`)
+  if (url.username === '' || url.password === '')
+    throw new BadSettings(`${placeOf(reference)} names no user, or no password`)
+  return url
+}
+
+export const hostOf = (url: URL): string => url.hostname.replace(/^\[(.*)\]$/, '$1')
+
+const isTlsAt = (url: URL): boolean =>
+  !isLoopback(hostOf(url)) || url.protocol === 'rediss:'
+
+/** Where people find the target. */
+export function reachOf(settings: RedisSettings) {
+  const url = readUrl(settings)
+  const { host, port } = settings.reach ?? {
+    host: hostOf(url),
+    port: Number(url.port || 6379),
+  }
+  return { host, port, isTls: isTlsAt(url) || !isLoopback(host) }
+}
+
+/** The name of the connector's own user. */
+export const ownUser = (settings: RedisSettings): string =>
+  decodeURIComponent(readUrl(settings).username)
+
+/**
+ * Always TLS against the name or address of the host, except on loopback (EN-25), whatever the scheme of the URL is; `rediss:`
+ * asks for it there as well. A connection that is lost stays lost: each of ours is for one piece of work, or holds the lock.
+ */
+export function clientOptions(settings: RedisSettings, login?: Login): RedisClientOptions {
+  const url = readUrl(settings)
+  const [host, port] = [hostOf(url), Number(url.port || 6379)]
+  const isTls = isTlsAt(url)
   const ca =
     settings.caFile === undefined ? {} : { ca: readFileSync(settings.caFile, 'utf8') }
-  const isPlain = url.protocol === 'redis:' && isLoopback(host)
+  const name = isIP(host) === 0 ? { servername: host } : {}
+  const common = {
+    ...{ host, port, connectTimeout: millisToConnect, reconnectStrategy: false as const },
+    keepAlive: true,
+    keepAliveInitialDelay: 10_000,
+  }
   return {
-    username: as?.username ?? decodeURIComponent(url.username),
-    password: as?.password ?? decodeURIComponent(url.password),
-    RESP: 2 as const,
+    username: login?.user ?? decodeURIComponent(url.username),
+    password: login?.password ?? decodeURIComponent(url.password),
+    socket: isTls
+      ? { ...common, tls: true, ...ca, ...name, rejectUnauthorized: true }
+      : common,
     disableOfflineQueue: true,
     disableClientInfo: true,
-    socket: {
-      ...plain,
-      ...(isPlain
-        ? {}
-        : { tls: true as const, servername: host, rejectUnauthorized: true, ...ca }),
-      // A connection that is lost is lost: whoever used it is told, and opens another.
-      reconnectStrategy: false as const,
-    },
+    maintNotifications: 'disabled',
   }
 }

@@ -1,109 +1,130 @@
-/**
- * What a grantee could have left in Redis to come back by: users, functions, modules, settings and replicas. Keys are data, and
- * are not compared.
- *
- * @module
- */
 import { createHash } from 'node:crypto'
-import type { Difference, Excess, Snapshot } from './port.ts'
-import type { Reply, Session } from './redis-session.ts'
-import { clientsOf, fieldsIn, grantOf, userPrefix, usersOf } from './redis-user.ts'
+import type { Difference, Snapshot } from './port.ts'
+import {
+  type Connect,
+  listOf,
+  onSession,
+  type Reply,
+  recordOf,
+  type Session,
+  textOf,
+} from './redis-session.ts'
+import { grantOf, listUsers } from './redis-user.ts'
 
-const comparedSettings = [
-  ...['aclfile', 'dir', 'dbfilename', 'appendonly', 'save', 'requirepass', 'masterauth'],
-  ...['enable-debug-command', 'enable-module-command', 'enable-protected-configs'],
-] as const
+/** `[kind, object, detail]`, sorted: equal servers give equal text. */
+type Row = readonly [kind: string, object: string, detail: string]
 
-export async function takeSnapshot(session: Session): Promise<Snapshot> {
-  const { run } = session
-  const lines = [
-    ...textsIn(await run('ACL', 'LIST'))
-      .filter((line) => grantOf(line.split(' ')[1] ?? '') === null)
-      .map((line) => `user ${line.slice('user '.length).replace(hashes, digested)}`),
-    ...(await functionsOf(session)),
-    ...textsIn(await run('MODULE', 'LIST')).map((line) => `module ${line}`),
-    ...(await settingsOf(session)),
-    ...replicasIn(String(await run('INFO', 'replication'))),
-  ]
-  return JSON.stringify(lines.toSorted())
+/** What decides who may come in, what runs by itself, and where data goes. */
+const watchedSettings = [
+  ...['aclfile', 'acl-pubsub-default', 'acllog-max-len', 'requirepass', 'protected-mode'],
+  ...['bind', 'port', 'unixsocket', 'unixsocketperm', 'dir', 'dbfilename', 'logfile'],
+  ...['appendonly', 'appenddirname', 'appendfilename', 'save', 'maxmemory-policy'],
+  ...['replicaof', 'masteruser', 'masterauth', 'replica-read-only', 'tls-port'],
+  ...['tls-auth-clients', 'tls-cert-file', 'tls-key-file', 'tls-ca-cert-file'],
+  ...['tls-ca-cert-dir', 'enable-protected-configs', 'enable-debug-command'],
+  ...['enable-module-command', 'notify-keyspace-events', 'timeout'],
+]
+const secretSettings = ['requirepass', 'masterauth']
+
+/** Users, libraries of functions, modules, settings and replicas. Keys are the data that people work on: they are not compared. */
+export async function takeSnapshot(
+  connect: Connect,
+  accounts: readonly string[],
+): Promise<Snapshot> {
+  const rows = await onSession(connect, async (session) => [
+    ...(await userRows(session, accounts)),
+    ...(await functionRows(session)),
+    ...(await moduleRows(session)),
+    ...(await settingRows(session)),
+    ...(await replicaRows(session)),
+  ])
+  return JSON.stringify(rows.map((row) => JSON.stringify(row)).toSorted())
 }
 
-/** What Redis keeps of a password is as good as the password to whoever guesses: here it only shows that it changed. */
-const hashes = /#[0-9a-f]{64}/g
-const digested = (hash: string): string =>
-  `#${createHash('sha256').update(`halligan\0${hash}`).digest('hex').slice(0, 8)}`
-
-async function functionsOf({ run }: Session): Promise<readonly string[]> {
-  const libraries = await run('FUNCTION', 'LIST', 'WITHCODE')
-  return (Array.isArray(libraries) ? libraries : []).map((library) => {
-    const { library_name, library_code } = fieldsIn(library)
-    const code = createHash('sha256')
-      .update(String(library_code))
-      .digest('hex')
-      .slice(0, 16)
-    return `function library ${library_name} (${code})`
+/**
+ * Users of grants are left out as long as their ways to log in are what applying gives them: those have their own orders and
+ * receipts. Whether a shared account is open, and to which secret, changes with every check-out.
+ */
+async function userRows(session: Session, accounts: readonly string[]): Promise<Row[]> {
+  const users = await listUsers(session)
+  return users.flatMap(({ name, rules }): Row[] => {
+    const hashes = rules.match(/(?<= )#[0-9a-f]{64}(?= )/g) ?? []
+    const isPlain = hashes.length <= 1 && !/(^| )nopass( |$)/.test(rules)
+    if (grantOf(name) !== null && isPlain) return []
+    const kept = accounts.includes(name) && isPlain ? withoutCheckOut(rules) : rules
+    return [['user', name, kept.replace(/(?<=(?:^| )#)[0-9a-f]{64}/g, fingerprint)]]
   })
 }
 
-async function settingsOf({ run }: Session): Promise<readonly string[]> {
-  const settings = fieldsIn(await run('CONFIG', 'GET', ...comparedSettings))
-  return Object.entries(settings).map(([name, value]) =>
-    /pass|auth/.test(name)
-      ? `setting ${name} (${value === '' ? 'empty' : digested(String(value))})`
-      : `setting ${name} (${value})`,
-  )
+const withoutCheckOut = (rules: string): string =>
+  rules.replace(/^(on|off) /, '').replace(/ ?#[0-9a-f]{64}(?= )/, '')
+
+/** Enough to see that a secret changed, and too little to try guesses at it. */
+const fingerprint = (secret: string): string =>
+  createHash('sha256').update(secret).digest('hex').slice(0, 4)
+
+async function functionRows(session: Session): Promise<Row[]> {
+  const libraries = listOf(await session.ask('FUNCTION', 'LIST', 'WITHCODE'))
+  return libraries.map((library) => {
+    const fields = recordOf(library)
+    const code = textOf(fields.get('library_code'))
+    const hash = createHash('sha256').update(code).digest('hex')
+    return ['function_library', textOf(fields.get('library_name')), hash]
+  })
 }
 
-const replicasIn = (info: string): readonly string[] =>
-  info
-    .split('\r\n')
-    .filter((line) => /^(role|master_host|master_port|slave\d+):/.test(line))
-    .map((line) => `replication ${line.replace(/,state=.*$/, '')}`)
-
-function textsIn(reply: Reply): readonly string[] {
-  if (!Array.isArray(reply)) throw new Error('it lists nothing')
-  return reply.map((item) => (typeof item === 'string' ? item : JSON.stringify(item)))
+async function moduleRows(session: Session): Promise<Row[]> {
+  const modules = listOf(await session.ask('MODULE', 'LIST'))
+  return modules.map((module) => {
+    const fields = recordOf(module)
+    const rest = [...fields].filter(([name]) => name !== 'name')
+    return ['module', textOf(fields.get('name')), JSON.stringify(rest)]
+  })
 }
 
+async function settingRows(session: Session): Promise<Row[]> {
+  const found = recordOf(await session.ask('CONFIG', 'GET', ...watchedSettings))
+  return [...found].map(([name, value]) => ['setting', name, shown(name, value)])
+}
+
+function shown(name: string, value: Reply): string {
+  const text = textOf(value)
+  return secretSettings.includes(name) && text !== '' ? fingerprint(text) : text
+}
+
+async function replicaRows(session: Session): Promise<Row[]> {
+  const info = textOf(await session.ask('INFO', 'replication'))
+  const found = info.matchAll(/^slave\d+:ip=([^,]*),port=(\d+)/gm)
+  return [...found].map(([, ip = '', port = '']) => ['replica', `${ip}:${port}`, ''])
+}
+
+/** What was added, removed or changed between two snapshots, whoever did it. */
 export function differenceOf(before: Snapshot, after: Snapshot): readonly Difference[] {
-  const [old, current] = [before, after].map((text) => new Set<string>(JSON.parse(text)))
-  const only = (what: string, some = new Set<string>(), others = new Set<string>()) =>
-    [...some].filter((line) => !others.has(line)).map((object) => ({ what, object }))
-  return [...only('appeared', current, old), ...only('vanished', old, current)]
-}
-
-/** Users that look like ours and are no grant's, and sealed accounts that somebody is in (EN-26). */
-export async function strangersOf(
-  session: Session,
-  resting: readonly string[],
-): Promise<readonly Difference[]> {
-  const users = await usersOf(session)
-  const found: Difference[] = users
-    .filter((user) => user.startsWith(userPrefix) && grantOf(user) === null)
-    .map((object) => ({ what: 'foreign_login', object }))
-  for (const account of resting)
-    if ((await clientsOf(session, account)).length > 0)
-      found.push({ what: 'sealed_account_used', object: account })
+  const [old, current] = [parsed(before), parsed(after)]
+  const found: Difference[] = []
+  for (const [key, row] of current) {
+    const was = old.get(key)
+    if (was === undefined) found.push(described('added', row))
+    else if (was[2] !== row[2]) found.push(described('changed', row))
+  }
+  for (const [key, row] of old) if (!current.has(key)) found.push(described('removed', row))
   return found
 }
 
-/**
- * Whoever may set users may make itself anything: Redis has no finer right. What the connector has by itself already is what
- * can be kept small, and the default user, by which everybody may come in.
- */
-export async function excessOf({ run }: Session): Promise<readonly Excess[]> {
-  const me = fieldsIn(await run('ACL', 'GETUSER', String(await run('ACL', 'WHOAMI'))))
-  const everybody = fieldsIn(await run('ACL', 'GETUSER', 'default'))
-  const isOpen = ['on', 'nopass'].every((flag) =>
-    textsIn(everybody.flags ?? null).includes(flag),
+function parsed(snapshot: Snapshot): Map<string, Row> {
+  const lines: readonly string[] = JSON.parse(snapshot)
+  return new Map(
+    lines.map((line) => {
+      const row: Row = JSON.parse(line)
+      return [JSON.stringify(row.slice(0, 2)), row]
+    }),
   )
-  const findings: (Excess | false)[] = [
-    /\+@all\b/.test(String(me.commands)) && { grave: true, words: 'may run every command' },
-    /(^| )(%RW)?~\*( |$)/.test(String(me.keys)) && {
-      grave: true,
-      words: 'may read and write every key',
-    },
-    isOpen && { grave: true, words: 'the default user needs no password: everybody is in' },
-  ]
-  return findings.filter((one) => one !== false)
 }
+
+const described = (
+  change: 'added' | 'removed' | 'changed',
+  [kind, object, detail]: Row,
+): Difference => ({
+  what: `${kind}_${change}`,
+  object: detail === '' ? object : `${object} (${detail})`,
+})

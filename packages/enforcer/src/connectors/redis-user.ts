@@ -1,24 +1,19 @@
-/**
- * Users of Redis's access list: made, ended and probed. A grant's own is named after it alone; a shared account is there before
- * and after.
- *
- * @module
- */
 import { createHash, randomBytes } from 'node:crypto'
-import { setTimeout as pause } from 'node:timers/promises'
-import { type GrantId, type Instant, type ProbeResult, parseGrantId } from '@halligan/core'
+import { type GrantId, parseGrantId } from '@halligan/core'
+import { type HeldLock, keyPrefix } from './redis-lock.ts'
+import { subscribingCalls, unendableCalls } from './redis-profile.ts'
 import {
-  type Connect,
-  isCode,
-  isRefusal,
-  onSession,
+  type Command,
+  listOf,
   type Reply,
+  recordOf,
   type Session,
-  timeOf,
+  textOf,
 } from './redis-session.ts'
-import { neverConferred, type RedisSettings } from './redis-settings.ts'
 
 export const userPrefix = 'halligan_g_'
+
+/** Made from the grant alone: applying again after a crash can never make a second identity (K-07). */
 export const userOf = (grant: GrantId): string => userPrefix + grant.slice('g-'.length)
 
 /** Null for a name that no grant has, whatever it begins with. */
@@ -28,175 +23,104 @@ export function grantOf(user: string): GrantId | null {
   return parsed.ok ? parsed.value : null
 }
 
-/** 256 random bits in printable ASCII. */
+/** 256 random bits in printable ASCII: too many for the plain hash to be a weakness. */
 export const newPassword = (): string => randomBytes(32).toString('base64url')
 
-/** Redis keeps the SHA-256 of passwords, and takes it in their place: the password itself stands in no command. */
+/** What Redis keeps of a password, so that the password itself stands in no command and no log. */
 export const hashOf = (password: string): string =>
-  `#${createHash('sha256').update(password).digest('hex')}`
+  createHash('sha256').update(password).digest('hex')
 
-/** The rules of these privileges, in Redis's own words. Throws for a privilege that the settings do not know. */
-export function rulesOf(privileges: readonly string[], settings: RedisSettings): string[] {
-  const profiles = privileges.map((privilege) => {
-    const name = privilege.startsWith('acl:') ? privilege.slice('acl:'.length) : ''
-    const profile = Object.hasOwn(settings.profiles, name)
-      ? settings.profiles[name]
-      : undefined
-    if (profile === undefined) throw new Error(`not a Redis privilege: ${privilege}`)
-    return profile
-  })
-  return [
-    ...profiles.flatMap(({ commands }) => commands),
-    ...(settings.unendable === true ? [] : neverConferred),
-    ...profiles.flatMap(({ keys = [] }) => keys.map((key) => `~${key}`)),
-    ...profiles.flatMap(({ readKeys = [] }) => readKeys.map((key) => `%R~${key}`)),
-    ...profiles.flatMap(({ channels = [] }) => channels.map((channel) => `&${channel}`)),
-  ]
-}
+export type User = Readonly<{
+  /** May log in, by some password or by any. */
+  isOn: boolean
+  hasNoPassword: boolean
+  hashes: readonly string[]
+  /** All it may do, as Redis words it: equal rights give equal text. */
+  rights: string
+  maySubscribe: boolean
+}>
 
-type User = Readonly<{ flags: readonly string[]; passwords: readonly string[] }>
+export const reading = (user: string): Command => ['ACL', 'GETUSER', user]
 
-/** Null when there is no such user. */
-export async function readUser({ run }: Session, user: string): Promise<User | null> {
-  const reply = await run('ACL', 'GETUSER', user)
+/** Of what `ACL GETUSER` answers; null where there is no such user. */
+export function userIn(reply: Reply | undefined): User | null {
   if (reply === null) return null
-  const { flags, passwords } = fieldsIn(reply)
-  if (!Array.isArray(flags) || !Array.isArray(passwords))
-    throw new Error('it describes no user')
-  return { flags: flags.map(String), passwords: passwords.map(String) }
-}
-
-export function fieldsIn(reply: Reply): Readonly<Record<string, Reply>> {
-  if (!Array.isArray(reply)) throw new Error('it describes no user')
-  const pairs = reply.flatMap((name, at) =>
-    at % 2 === 0 ? [[String(name), reply[at + 1] ?? null]] : [],
+  const fields = recordOf(reply)
+  const flags = listOf(fields.get('flags')).map(textOf)
+  const channels = textOf(fields.get('channels'))
+  const selectors = listOf(fields.get('selectors') ?? [])
+  const rights = ['commands', 'keys', 'channels', 'selectors'].map((name) =>
+    fields.get(name),
   )
-  return Object.fromEntries(pairs)
-}
-
-export async function usersOf({ run }: Session): Promise<readonly string[]> {
-  const users = await run('ACL', 'USERS')
-  if (!Array.isArray(users)) throw new Error('it lists no users')
-  return users.map(String)
-}
-
-/** Users survive a restart only where Redis has a file for them; without one, they are gone with the process. */
-export async function saveUsers({ run }: Session): Promise<void> {
-  await run('ACL', 'SAVE').catch((error: unknown) => {
-    if (!isRefusal(error) || !/not configured to use an ACL file/.test(error.message))
-      throw error
-  })
-}
-
-type Client = Readonly<{ id: string; user: string }>
-
-export async function clientsOf(
-  { run }: Session,
-  user: string,
-): Promise<readonly Client[]> {
-  const lines = String(await run('CLIENT', 'LIST')).split('\n')
-  return lines
-    .map((line) => Object.fromEntries(line.split(' ').map((pair) => splitOnce(pair))))
-    .filter((client) => client.user === user)
-    .map(({ id = '' }) => ({ id, user }))
-}
-
-const splitOnce = (pair: string): readonly [string, string] => {
-  const at = pair.indexOf('=')
-  return [pair.slice(0, at), pair.slice(at + 1)]
-}
-
-const millisBetweenReads = 25
-const millisForClients = 8_000
-
-/** No more logins, no client, and its password forgotten. Succeeds for a user that is not there. */
-export async function lockOut(connect: Connect, user: string): Promise<void> {
-  await onSession(connect, async (session) => {
-    await freed(session, async () => {
-      if ((await readUser(session, user)) !== null)
-        await session.run('ACL', 'SETUSER', user, 'off', 'resetpass')
-      await clientsGone(session, user)
-    })
-    await saveUsers(session)
-  })
-}
-
-const triesAtMost = 20
-
-/** A script that a grantee left running keeps everybody waiting: it is ended, if Redis can still end it. */
-async function freed(session: Session, work: () => Promise<void>): Promise<void> {
-  for (let tries = 1; ; tries++)
-    try {
-      return await work()
-    } catch (error) {
-      if (!isCode(error, 'BUSY') || tries === triesAtMost) throw error
-      for (const what of ['SCRIPT', 'FUNCTION'])
-        await session.run(what, 'KILL').catch((failure: unknown) => {
-          if (!isRefusal(failure)) throw failure
-        })
-      await pause(millisBetweenReads)
-    }
-}
-
-/** Two empty reads, some time apart: a client that was just logging in is not seen by the first. */
-async function clientsGone(session: Session, user: string): Promise<void> {
-  const deadline = performance.now() + millisForClients
-  for (let emptyReads = 0; emptyReads < 2; ) {
-    const clients = await clientsOf(session, user)
-    emptyReads = clients.length === 0 ? emptyReads + 1 : 0
-    for (const { id } of clients)
-      await session.run('CLIENT', 'KILL', 'ID', id).catch((error: unknown) => {
-        if (!isCode(error, 'ERR No such client')) throw error
-      })
-    if (performance.now() > deadline) throw new Error(`${clients.length} clients do not go`)
-    await pause(millisBetweenReads)
+  return {
+    isOn: flags.includes('on'),
+    hasNoPassword: flags.includes('nopass'),
+    hashes: listOf(fields.get('passwords')).map(textOf),
+    rights: JSON.stringify(rights),
+    maySubscribe:
+      channels !== '' ||
+      selectors.some((selector) => textOf(recordOf(selector).get('channels')) !== ''),
   }
 }
 
-export async function dropUser(connect: Connect, user: string): Promise<void> {
-  await onSession(connect, async (session) => {
-    await session.run('ACL', 'DELUSER', user)
-    await saveUsers(session)
+export const readUser = async (session: Session, user: string): Promise<User | null> =>
+  userIn(await session.ask(...reading(user)))
+
+/** All users: each line of `ACL LIST` is `user NAME on|off RULES`. Names hold no spaces. */
+export const listUsers = async (session: Session): Promise<readonly Listed[]> =>
+  listOf(await session.ask('ACL', 'LIST')).map((line) => {
+    const [, name = '', rules = ''] = /^user (\S+) (.*)$/s.exec(textOf(line)) ?? []
+    return { name, rules, isOn: rules.startsWith('on ') }
   })
+
+export type Listed = Readonly<{ name: string; rules: string; isOn: boolean }>
+
+/** Users outlive a restart only in their file. Without one, nothing of ours does. */
+export const saving = ({ server }: Session): readonly Command[] =>
+  server.hasFile ? [['ACL', 'SAVE']] : []
+
+/** One connection of `CLIENT LIST`: `name=value`, separated by spaces. */
+export type Client = Readonly<{ user: string; from: string }>
+
+export async function listClients(session: Session): Promise<readonly Client[]> {
+  return clientsIn(await session.ask('CLIENT', 'LIST'))
 }
+
+/** Names of users and of clients hold no spaces. */
+export const clientsIn = (reply: Reply | undefined): readonly Client[] =>
+  textOf(reply)
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => ({
+      user: / user=(\S*)/.exec(line)?.[1] ?? '',
+      from: (/ addr=(\S*)/.exec(line)?.[1] ?? '').replace(/:\d+$/, ''),
+    }))
 
 /**
- * Read on a fresh connection: no such user, or one that is off; no client of it; and the password that was handed out opens
- * nothing. `login` is left out where there is no password to try.
+ * Through some commands a grantee could stay after every ending. Settings are checked for those they can name; this is the
+ * second lock: the target itself is asked what the user, who cannot log in yet, could do. Throws and names the commands.
  */
-export async function probeUser(
-  connect: Connect,
+export async function checkEndable(
+  { session }: HeldLock,
   user: string,
-  password: string | null,
-): Promise<readonly ProbeResult[]> {
-  const read = await onSession(connect, async (session) => {
-    const found = await readUser(session, user)
-    const clients = await clientsOf(session, user)
-    const at = (await timeOf(session)) as Instant
-    const isOff = found === null || !found.flags.includes('on')
-    return [
-      { probe: 'acl_user', absent: isOff, at },
-      { probe: 'client_list', absent: clients.length === 0, at },
-    ]
-  })
-  const at = read[0]?.at
-  if (password === null || at === undefined) return read
-  return [...read, { probe: 'login', absent: !(await letsIn(connect, user, password)), at }]
+  { maySubscribe }: User,
+): Promise<void> {
+  const calls = [...unendableCalls, ...(maySubscribe ? subscribingCalls : [])]
+  const answers = await Promise.all(calls.map((call) => mayRun(session, user, call)))
+  const can = calls.filter((_, i) => answers[i]).map((call) => call.slice(0, 2).join(' '))
+  if (can.length > 0) throw new Error(`${user} cannot be ended again: ${can.join(', ')}`)
 }
 
-/** Throws where there was no answer from which anything follows. */
-export async function letsIn(connect: Connect, username: string, password: string) {
+/** A command that this server does not know is run by nobody. One that is refused for its key is allowed as such. */
+async function mayRun(session: Session, user: string, call: Command): Promise<boolean> {
   try {
-    const session = await connect({ username, password })
-    session.close()
-    return true
+    const answer = textOf(await session.ask('ACL', 'DRYRUN', user, ...call))
+    return !/no permissions to run/.test(answer)
   } catch (error) {
-    if (isCode(error, 'WRONGPASS') || isCode(error, 'NOAUTH')) return false
+    if (/^ERR Command .* not found/.test(String((error as Error).message))) return false
     throw error
   }
 }
 
-export async function stands(session: Session, user: string): Promise<boolean> {
-  const found = await readUser(session, user)
-  return found?.flags.includes('on') === true && found.passwords.length === 1
-}
+/** When a shared account was checked out, for who reads what was done since. */
+export const checkedOutKey = (grant: GrantId): string => `${keyPrefix}out:${grant}`

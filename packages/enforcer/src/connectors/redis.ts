@@ -1,106 +1,133 @@
-import type { GrantId, Instant } from '@halligan/core'
-import type { Connector } from './port.ts'
-import { targetLock } from './redis-lock.ts'
-import { applyUser, resealUser, rotateUser } from './redis-opening.ts'
-import { connectWith, onSession, type Session } from './redis-session.ts'
-import { type RedisSettings, redisSettings } from './redis-settings.ts'
-import { differenceOf, excessOf, strangersOf, takeSnapshot } from './redis-snapshot.ts'
-import {
-  dropUser,
-  grantOf,
-  lockOut,
-  probeUser,
-  readUser,
-  stands,
-  userOf,
-  usersOf,
-} from './redis-user.ts'
+import type { GrantId } from '@halligan/core'
+import type { Connector, Credential, Held, Opening } from './port.ts'
+import { evidenceOf } from './redis-evidence.ts'
+import { TooLate, targetLock } from './redis-lock.ts'
+import { notesIn } from './redis-note.ts'
+import { type Access, ownUsers } from './redis-own.ts'
+import { profilesNamed } from './redis-profile.ts'
+import { type Connect, connectWith, onSession } from './redis-session.ts'
+import { type RedisSettings, reachOf, redisSettings } from './redis-settings.ts'
+import { sharedAccounts } from './redis-shared.ts'
+import { differenceOf, takeSnapshot } from './redis-snapshot.ts'
+import { excessOf, strangersOf } from './redis-strangers.ts'
+import { grantOf, listUsers } from './redis-user.ts'
 import type { ConnectorPorts, MakeConnector } from './registry.ts'
-import { oneAtATime } from './rounds.ts'
-import {
-  accountNamed,
-  accountOf,
-  heldByAnother,
-  restingAccounts,
-  standsOtherwise,
-  whyNotCheckedOut,
-} from './shared-account.ts'
+import { accountNamed, accountOf, whyNotCheckedOut } from './shared-account.ts'
 
-/** One Redis as a target: a user per grant, with the rules of its profiles, or a shared account. */
+/** One Redis server as a target: a user per grant with the profiles that it names, or a shared account checked out. */
 export const makeRedisConnector: MakeConnector = (settings, ports) =>
   redisConnector(redisSettings(settings), ports)
 
-/** The shelf keeps each password until absence, only to show that it opens nothing any more. */
 export function redisConnector(settings: RedisSettings, ports: ConnectorPorts): Connector {
   const { target, accounts = [] } = settings
   const connect = connectWith(settings)
   const lock = targetLock(connect, target)
-  const lent = { settings, ports, connect, lock }
-  /** What is counted stays true while it is acted on. */
-  const inTurn = oneAtATime()
+  const notes = notesIn(ports.shelf, target)
   const held = () => ports.held(target)
-  const nameOf = (grant: GrantId) => accountOf(held(), grant) ?? userOf(grant)
-  const isCounted = (grant: GrantId) => {
-    const account = accountOf(held(), grant)
-    return account !== null && standsOtherwise(held(), grant, account)
+  const basis = { connect, settings, lock, notes }
+  const own = ownUsers(basis)
+  const shared = sharedAccounts({ ...basis, vault: ports.vault, held })
+  const accessBy = (account: string | null): Access =>
+    account === null ? own : shared.at(account)
+
+  const here = (asked: string) => {
+    if (asked !== target) throw new Error(`${asked} is not ${target}`)
   }
-  const end = async (grant: GrantId) => {
-    if (!isCounted(grant)) await lockOut(connect, nameOf(grant))
+  /** The grant's note says it, or its order does where a crash came before the note. */
+  const accessOf = (grant: GrantId, asked: string): Access => {
+    here(asked)
+    return accessBy(notes.get(grant)?.shared ?? accountOf(held(), grant))
+  }
+  const at = async <T>(asked: string, work: () => Promise<T>): Promise<T> => {
+    here(asked)
+    return work()
   }
 
   return {
-    open: lock.take,
-    close: lock.release,
-    accounts: () => accounts,
-    sharedAccount: accountNamed,
-    refuses: (opening) =>
-      accountNamed(opening.privileges) === null
-        ? whyUnknown(opening.privileges, settings)
-        : whyNotCheckedOut(opening, accounts, held()),
-    snapshot: () => onSession(connect, takeSnapshot),
+    open: () => lock.take(),
+    close: () => lock.release(),
     difference: differenceOf,
-    apply: (opening) => inTurn(() => applyUser(lent, opening, () => end(opening.grant))),
-    reseal: (grant) => inTurn(() => resealUser(lent, grant)),
-    rotate: (account) => inTurn(() => rotateUser(lent, account)),
-    probePresent: (grant) =>
-      onSession(connect, (session) => stands(session, nameOf(grant))),
-    end: (grant) => inTurn(() => end(grant)),
-    async probeAbsent(grant) {
-      if (isCounted(grant)) return heldByAnother(Date.now() as Instant)
-      return probeUser(connect, nameOf(grant), ports.shelf.get(grant, target))
+    snapshot: (asked) => at(asked, () => takeSnapshot(connect, accounts)),
+    refuses: (opening) => refusalOf(opening, settings, held),
+    sharedAccount: accountNamed,
+    accounts: () => accounts,
+    apply: async (opening) => {
+      here(opening.target)
+      const refused = refusalOf(opening, settings, held)
+      if (refused !== null) throw new Error(`${opening.privileges.join(', ')}: ${refused}`)
+      const access = accessBy(accountNamed(opening.privileges))
+      try {
+        const password = await access.open(opening)
+        const user = access.user(opening.grant)
+        return { kind: 'applied', credential: credentialOf(settings, user, password) }
+      } catch (error) {
+        if (error instanceof TooLate)
+          return { kind: 'too_late', targetNow: error.targetNow }
+        throw error
+      }
     },
-    async cleanup(grant) {
-      if (accountOf(held(), grant) === null) await dropUser(connect, userOf(grant))
-      ports.shelf.drop(grant, target)
+    reseal: async (grant, asked) => {
+      const access = accessOf(grant, asked)
+      const password = await access.reseal(grant)
+      return credentialOf(settings, access.user(grant), password)
     },
-    async standing() {
-      const own = await onSession(connect, standingGrants)
-      const checkedOut = held().filter(
-        ({ privileges, phase }) =>
-          accountNamed(privileges) !== null && phase === 'standing',
-      )
-      return [...own, ...checkedOut.map(({ grant }) => grant)]
+    probePresent: async (grant, asked) => accessOf(grant, asked).isOpen(grant),
+    end: async (grant, asked) => accessOf(grant, asked).end(grant),
+    probeAbsent: async (grant, asked) => accessOf(grant, asked).probe(grant),
+    cleanup: async (grant, asked) => {
+      await accessOf(grant, asked).cleanUp(grant)
+      notes.drop(grant)
     },
-    strangers: () =>
-      onSession(connect, (session) =>
-        strangersOf(session, restingAccounts(accounts, held())),
-      ),
-    excess: () => onSession(connect, excessOf),
+    standing: (asked) =>
+      at(asked, () => {
+        const isCheckedOut = ({ grant, phase }: Held) =>
+          phase === 'standing' && typeof notes.get(grant)?.shared === 'string'
+        return standingGrants(connect, held().filter(isCheckedOut))
+      }),
+    rotate: async (account) => {
+      if (!accounts.includes(account))
+        throw new Error(`${account} is no shared account here`)
+      return shared.rotate(account)
+    },
+    evidence: async (grant, asked) =>
+      evidenceOf(connect, accessOf(grant, asked).user(grant), grant),
+    excess: (asked) => at(asked, () => excessOf(connect, settings)),
+    strangers: (asked) =>
+      at(asked, () => strangersOf(connect, { shared, accounts, notes, held })),
   }
 }
 
-async function standingGrants(session: Session): Promise<readonly GrantId[]> {
-  const grants: GrantId[] = []
-  for (const user of await usersOf(session)) {
-    const grant = grantOf(user)
-    if (grant === null) continue
-    if ((await readUser(session, user))?.flags.includes('on')) grants.push(grant)
-  }
-  return grants
+function refusalOf(
+  opening: Opening,
+  { accounts = [], profiles = {} }: RedisSettings,
+  held: () => readonly Held[],
+): string | null {
+  if (accountNamed(opening.privileges) !== null)
+    return whyNotCheckedOut(opening, accounts, held())
+  return profilesNamed(opening.privileges, profiles) === null ? 'unknown_privilege' : null
 }
 
-function whyUnknown(privileges: readonly string[], { profiles }: RedisSettings) {
-  const isKnown = (privilege: string) =>
-    privilege.startsWith('acl:') && Object.hasOwn(profiles, privilege.slice('acl:'.length))
-  return privileges.every(isKnown) ? null : 'unknown_privilege'
+/** Users of grants that are switched on, and shared accounts that are on for one of `checkedOut`. */
+async function standingGrants(
+  connect: Connect,
+  checkedOut: readonly Held[],
+): Promise<readonly GrantId[]> {
+  const users = (await onSession(connect, listUsers)).filter(({ isOn }) => isOn)
+  const own = users.map(({ name }) => grantOf(name)).filter((grant) => grant !== null)
+  const shared = checkedOut.filter(({ privileges }) =>
+    users.some(({ name }) => name === accountNamed(privileges)),
+  )
+  return [...new Set([...own, ...shared.map(({ grant }) => grant)])]
+}
+
+/** As redis-cli takes it: `redis-cli -h $REDIS_HOST -p $REDIS_PORT --user $REDIS_USER`, with REDISCLI_AUTH in the environment. */
+function credentialOf(settings: RedisSettings, user: string, password: string): Credential {
+  const { host, port, isTls } = reachOf(settings)
+  return {
+    REDIS_HOST: host,
+    REDIS_PORT: String(port),
+    REDIS_TLS: isTls ? 'verify-full' : 'off',
+    REDIS_USER: user,
+    REDISCLI_AUTH: password,
+  }
 }

@@ -1,0 +1,67 @@
+import type { Instant, ProbeResult } from '@halligan/core'
+import { instantOf } from './redis-lock.ts'
+import { type Connect, onSession, openWire, refusalOf } from './redis-session.ts'
+import type { Login, RedisSettings } from './redis-settings.ts'
+import { type Client, clientsIn, reading, type User, userIn } from './redis-user.ts'
+
+/** What the target shows of a user, all of it at one instant. */
+export type Sight = Readonly<{ at: Instant; user: User | null; clients: readonly Client[] }>
+
+/** On a connection that is made for it. */
+export const look = (connect: Connect, name: string): Promise<Sight> =>
+  onSession(connect, async (session) => {
+    const replies = await session.together([['TIME'], reading(name), ['CLIENT', 'LIST']])
+    if (replies === null)
+      throw new Error('Redis dropped a transaction that watches nothing')
+    const [time, user, clients] = replies
+    return {
+      at: instantOf(time),
+      user: userIn(user),
+      clients: clientsIn(clients).filter((client) => client.user === name),
+    }
+  })
+
+export const noClients = ({ clients, at }: Sight): ProbeResult => ({
+  probe: 'client_list',
+  absent: clients.length === 0,
+  at,
+})
+
+/**
+ * `acl_user`: there is no such user, whatever the state of one might be; `client_list`: no client is logged in as it. Then the
+ * password is tried as well.
+ */
+export async function probeUser(
+  connect: Connect,
+  settings: RedisSettings,
+  name: string,
+  password: string | null,
+): Promise<readonly ProbeResult[]> {
+  const sight = await look(connect, name)
+  const { at, user } = sight
+  const readings = [{ probe: 'acl_user', absent: user === null, at }, noClients(sight)]
+  if (password === null || !readings.every(({ absent }) => absent)) return readings
+  return [...readings, ...(await loginRefused(settings, { user: name, password }, at))]
+}
+
+/** Nothing at all when there was no answer from which anything follows. */
+export async function loginRefused(
+  settings: RedisSettings,
+  login: Login,
+  at: Instant,
+): Promise<readonly ProbeResult[]> {
+  const opened = await opens(settings, login).catch(() => null)
+  return opened === null ? [] : [{ probe: 'login', absent: !opened, at }]
+}
+
+/** Whether the password opens the account. Throws when the target says neither. */
+export async function opens(settings: RedisSettings, login: Login): Promise<boolean> {
+  try {
+    const wire = await openWire(settings, login)
+    wire.close()
+    return true
+  } catch (error) {
+    if (refusalOf(error) === 'WRONGPASS') return false
+    throw error
+  }
+}

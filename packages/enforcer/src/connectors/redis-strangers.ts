@@ -1,0 +1,162 @@
+import type { Difference, Excess, Held } from './port.ts'
+import { keyPrefix } from './redis-lock.ts'
+import type { Notes } from './redis-note.ts'
+import {
+  type Connect,
+  listOf,
+  onSession,
+  recordOf,
+  type Session,
+  textOf,
+} from './redis-session.ts'
+import { ownUser, type RedisSettings } from './redis-settings.ts'
+import type { SharedAccounts } from './redis-shared.ts'
+import {
+  grantOf,
+  hashOf,
+  listClients,
+  listUsers,
+  readUser,
+  userIn,
+  userOf,
+  userPrefix,
+} from './redis-user.ts'
+import { accountNamed } from './shared-account.ts'
+
+/**
+ * Users that look like ours and are no grant's, users of grants with other rights than they were given, and shared accounts that
+ * somebody uses or changed without one (EN-26). Redis does not say who made or changed a user.
+ */
+export async function strangersOf(
+  connect: Connect,
+  { shared, accounts, notes, held }: Known,
+): Promise<readonly Difference[]> {
+  const found = await onSession(connect, async (session) => {
+    const foreign = (await listUsers(session)).filter(
+      ({ name }) => name.startsWith(userPrefix) && grantOf(name) === null,
+    )
+    return [
+      ...foreign.map(({ name }) => ({ what: 'foreign_user', object: name })),
+      ...(await changedUsers(session, { notes, held })),
+    ]
+  })
+  for (const account of accounts)
+    found.push(
+      ...(await shared.quietly(account, () => ofShared(connect, shared, account, held))),
+    )
+  return found
+}
+
+type Known = Readonly<{
+  shared: SharedAccounts
+  accounts: readonly string[]
+  notes: Notes
+  held: () => readonly Held[]
+}>
+
+/** More than one password, or rights that it was not given. One that is being made has neither yet. */
+async function changedUsers(
+  session: Session,
+  { notes, held }: Pick<Known, 'notes' | 'held'>,
+): Promise<Difference[]> {
+  const given = held().flatMap(({ grant, phase }) => {
+    const rights = notes.get(grant)?.rights ?? null
+    return rights === null || phase !== 'standing' ? [] : [{ user: userOf(grant), rights }]
+  })
+  const changed: Difference[] = []
+  const read = await Promise.all(given.map(({ user }) => readUser(session, user)))
+  for (const [i, { user, rights }] of given.entries()) {
+    const found = read[i]
+    if (found?.isOn !== true) continue
+    if (found.rights !== rights || found.hashes.length > 1 || found.hasNoPassword)
+      changed.push({ what: 'changed_user', object: user })
+  }
+  return changed
+}
+
+async function ofShared(
+  connect: Connect,
+  shared: SharedAccounts,
+  account: string,
+  held: () => readonly Held[],
+): Promise<Difference[]> {
+  const { user, from } = await onSession(connect, async (session) => ({
+    user: await readUser(session, account),
+    from: (await listClients(session))
+      .filter((client) => client.user === account)
+      .map((client) => client.from),
+  }))
+  const { current, proposed } = await shared.secrets(account)
+  const known = [current, proposed].flatMap((secret) =>
+    secret === null ? [] : [hashOf(secret)],
+  )
+  const isChanged =
+    known.length > 0 &&
+    user !== null &&
+    (user.hasNoPassword ||
+      user.hashes.length !== 1 ||
+      user.hashes.some((hash) => !known.includes(hash)))
+  const grants = held().filter(({ privileges }) => accountNamed(privileges) === account)
+  const isExplained = grants.some(({ phase }) => phase !== 'closing')
+  const isShut = known.length > 0 && user?.isOn !== true
+  return [
+    ...(isChanged ? [{ what: 'shared_account_changed', object: account }] : []),
+    ...(isShut && grants.length === 0
+      ? [{ what: 'sealed_account_locked', object: account }]
+      : []),
+    ...(isExplained ? [] : [...new Set(from)]).map((host) => ({
+      what: 'sealed_account_used',
+      object: `${account} from ${host}`,
+    })),
+  ]
+}
+
+/** All that the connector's user needs; docs/connectors/redis.md gives it as one command. */
+export const needed: readonly string[] = [
+  ...['acl|setuser', 'acl|getuser', 'acl|deluser', 'acl|list', 'acl|save'],
+  ...['acl|dryrun', 'acl|log', 'client|id', 'client|list', 'client|kill', 'info', 'time'],
+  ...['config|get', 'function|list', 'module|list', 'get', 'mget', 'set', 'del'],
+  ...['pexpire', '@transaction', 'script|kill', 'function|kill'],
+]
+
+/** Beyond {@link needed} and the connector's own keys; and what keeps Redis from holding what it is told. */
+export async function excessOf(
+  connect: Connect,
+  settings: RedisSettings,
+): Promise<readonly Excess[]> {
+  return onSession(connect, async (session) => {
+    const own = recordOf(await session.ask('ACL', 'GETUSER', ownUser(settings)))
+    const fallback = userIn(await session.ask('ACL', 'GETUSER', 'default'))
+    const names = (await listUsers(session)).map(({ name }) => name)
+    const missing = (settings.accounts ?? []).filter((account) => !names.includes(account))
+    return [
+      ...excessive(own).map((words) => ({ grave: true, words })),
+      ...(session.server.hasFile
+        ? []
+        : ['has no aclfile: a restart of the target ends every grant']),
+      ...(fallback?.isOn === true && fallback.hasNoPassword
+        ? ['lets anybody in without a password, as the user default']
+        : []),
+      ...(session.server.replicas > 0
+        ? ['has replicas: users and clients there are not seen']
+        : []),
+      ...missing.map((account) => `has no user ${account}`),
+    ].map((one) => (typeof one === 'string' ? { grave: false, words: one } : one))
+  })
+}
+
+function excessive(own: ReturnType<typeof recordOf>): readonly string[] {
+  const words = (name: string) => textOf(own.get(name)).split(' ')
+  const commands = words('commands').filter(
+    (rule) => rule.startsWith('+') && !needed.includes(rule.slice(1)),
+  )
+  const keys = words('keys').filter((rule) => rule !== '' && rule !== `~${keyPrefix}*`)
+  const flags = listOf(own.get('flags')).map(textOf)
+  return [
+    ...(flags.includes('nopass') ? ['needs no password'] : []),
+    ...commands.map((rule) => `may run what it does not need: ${rule.slice(1)}`),
+    ...keys.map((rule) => `may use keys that are not its own: ${rule}`),
+    ...(textOf(own.get('channels')) === '' ? [] : ['may use channels']),
+    ...(listOf(own.get('selectors')).length === 0 ? [] : ['has selectors']),
+  ]
+}
