@@ -10,7 +10,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { fenceOf } from './redis-lock.ts'
 import { type Command, type Connect, onSession, type Session } from './redis-session.ts'
-import { listClients, readUser, saving } from './redis-user.ts'
+import { listClients, openKey, readUser, saving } from './redis-user.ts'
 
 const millisForSessions = 2_500
 const millisBetweenReads = 20
@@ -34,12 +34,13 @@ export async function endAccess(
 
 /** A shared account that is gone has no clients: Redis ended them. */
 async function shut(session: Session, account: string): Promise<void> {
-  if ((await readUser(session, account)) === null) return
-  await session.together([
-    ['ACL', 'SETUSER', account, 'off'],
-    killing(account),
-    ...saving(session),
-  ])
+  if ((await readUser(session, account)) !== null)
+    await session.together([
+      ['ACL', 'SETUSER', account, 'off'],
+      killing(account),
+      ...saving(session),
+    ])
+  await session.ask('DEL', openKey(account))
 }
 
 /** Made where there is none: the file may still have one. */

@@ -2,22 +2,41 @@ import type { Instant, ProbeResult } from '@halligan/core'
 import { instantOf } from './redis-lock.ts'
 import { type Connect, onSession, openWire, refusalOf } from './redis-session.ts'
 import type { Login, RedisSettings } from './redis-settings.ts'
-import { type Client, clientsIn, reading, type User, userIn } from './redis-user.ts'
+import {
+  type Client,
+  clientsIn,
+  openKey,
+  reading,
+  type User,
+  userIn,
+} from './redis-user.ts'
 
 /** What the target shows of a user, all of it at one instant. */
-export type Sight = Readonly<{ at: Instant; user: User | null; clients: readonly Client[] }>
+export type Sight = Readonly<{
+  at: Instant
+  user: User | null
+  clients: readonly Client[]
+  /** Of a shared account: the file of users may say that it is open, so that a restart opens it. */
+  mayReopen: boolean
+}>
 
 /** On a connection that is made for it. */
 export const look = (connect: Connect, name: string): Promise<Sight> =>
   onSession(connect, async (session) => {
-    const replies = await session.together([['TIME'], reading(name), ['CLIENT', 'LIST']])
+    const replies = await session.together([
+      ['TIME'],
+      reading(name),
+      ['CLIENT', 'LIST'],
+      ['GET', openKey(name)],
+    ])
     if (replies === null)
       throw new Error('Redis dropped a transaction that watches nothing')
-    const [time, user, clients] = replies
+    const [time, user, clients, open] = replies
     return {
       at: instantOf(time),
       user: userIn(user),
       clients: clientsIn(clients).filter((client) => client.user === name),
+      mayReopen: open !== null,
     }
   })
 

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { GrantId } from '@halligan/core'
@@ -296,6 +296,24 @@ describeAt('Redis', () => {
     expect(signal).toBe('SIGKILL')
     await at.connector.open()
   }
+
+  test('C-04 an account that is shut, but not in the file of users, is not called absent', async () => {
+    const credential = await checkOut()
+    const { usersFile } = at.lab.server
+    await rename(usersFile, `${usersFile}.away`)
+    // A folder with something in it is not replaced by a file.
+    await mkdir(join(usersFile, 'something'), { recursive: true })
+    await expect(end()).rejects.toThrow(/save the ACLs/)
+    await expect(at.lab.login(credential)).rejects.toThrow('WRONGPASS')
+    expect(await present()).toEqual(['acl_file'])
+    await rm(usersFile, { recursive: true })
+    await rename(`${usersFile}.away`, usersFile)
+    await end()
+    await at.lab.server.restart()
+    await expect(at.lab.login(credential)).rejects.toThrow('WRONGPASS')
+    await close()
+    await rotate()
+  })
 
   test('an account that could not be ended is not checked out, and what it may do is told', async () => {
     await at.lab.server.run(`acl setuser ${account} +config +subscribe &*`)

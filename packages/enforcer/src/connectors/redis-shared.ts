@@ -18,6 +18,7 @@ import {
   checkedOutKey,
   hashOf,
   newPassword,
+  openKey,
   readUser,
   saving,
   type User,
@@ -148,6 +149,7 @@ async function unlock(desk: Desk, held: HeldLock, opening: Opening): Promise<str
   const since = String(await targetNow(session))
   await gate.open([
     ['SET', checkedOutKey(grant), since, 'NX'],
+    ['SET', openKey(account), '1'],
     ['ACL', 'SETUSER', account, 'on'],
     ...saving(session),
   ])
@@ -198,7 +200,11 @@ async function probe(desk: Desk, grant: GrantId): Promise<readonly ProbeResult[]
     user?.hasNoPassword === false &&
     !user.hashes.includes(hashOf(note.password))
   const isShut = user === null || !user.isOn || isChanged
-  const readings = [{ probe: 'acl_user', absent: isShut, at }, noClients(sight)]
+  const readings = [
+    { probe: 'acl_user', absent: isShut, at },
+    { probe: 'acl_file', absent: isChanged || !sight.mayReopen, at },
+    noClients(sight),
+  ]
   if (note === null || !readings.every(({ absent }) => absent)) return readings
   const login = { user: account, password: note.password }
   return [...readings, ...(await loginRefused(settings, login, at))]

@@ -124,3 +124,6 @@ async function mayRun(session: Session, user: string, call: Command): Promise<bo
 
 /** When a shared account was checked out, for who reads what was done since. */
 export const checkedOutKey = (grant: GrantId): string => `${keyPrefix}out:${grant}`
+
+/** Stands from when a shared account is opened until the file of users says that it is shut. */
+export const openKey = (account: string): string => `${keyPrefix}open:${account}`
