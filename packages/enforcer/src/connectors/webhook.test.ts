@@ -135,6 +135,17 @@ describe('a receiver that does not tell the truth', () => {
   const absent = `{"present":false,"probes":[{"probe":"user","absent":true}],"now":1}`
   const grant = freshGrant()
 
+  test("EN-10 a rotation that it contradicts itself about is not shown, and not the vault's", async () => {
+    const probes = [{ probe: 'old_secret', absent: true }]
+    const connector = await saying(
+      200,
+      JSON.stringify({ present: true, probes, now: Date.now() }),
+      { 'content-type': 'application/json' },
+    )
+    const shown = (await connector.rotate?.('ops')) ?? []
+    expect(shown.map(({ absent }) => absent)).toEqual([false])
+  })
+
   test('EN-10 a probe that contradicts itself shows no absence', async () => {
     const liar = await saying(200, absent.replace('"present":false', '"present":true'))
     const probes = await liar.probeAbsent(grant, lab.target)

@@ -7,7 +7,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Json } from '@halligan/core'
+import { type Json, showAbsence } from '@halligan/core'
 import { type Connector, TargetTaken } from './port.ts'
 import type { ConnectorPorts, MakeConnector } from './registry.ts'
 import { oneAtATime } from './rounds.ts'
@@ -77,23 +77,22 @@ export function webhookConnector(
     },
     probePresent: async (grant) => read.probed(await ask('probe', { grant })).present,
     end: async (grant) => read.nothing(await ask('revoke', { grant })),
-    async probeAbsent(grant) {
-      const { present, probes } = read.probed(await ask('probe', { grant }))
-      // A receiver that contradicts itself has not shown absence.
-      return present ? probes.map((probe) => ({ ...probe, absent: false })) : probes
-    },
+    probeAbsent: async (grant) => shownBy(read.probed(await ask('probe', { grant }))),
     cleanup: async (grant) => read.nothing(await ask('cleanup', { grant })),
     standing: async () => read.grants(await ask('standing')),
     rotate: (account) =>
       rotating(async () => {
         const secret = await propose(account)
-        const { present, probes } = read.probed(await ask('rotate', { account, secret }))
-        const shown = !present && probes.every(({ absent }) => absent) && probes.length > 0
-        if (shown) await vault.confirm(target, account)
+        const probes = shownBy(read.probed(await ask('rotate', { account, secret })))
+        if (showAbsence(probes)) await vault.confirm(target, account)
         return probes
       }),
   }
 }
+
+/** A receiver that contradicts itself has shown nothing to be absent. */
+const shownBy = ({ present, probes }: ReturnType<typeof read.probed>) =>
+  present ? probes.map((probe) => ({ ...probe, absent: false })) : probes
 
 /** 256 random bits. The receiver takes it as the password, or makes a credential of its own. */
 const newSecret = (): string => randomBytes(32).toString('base64url')
