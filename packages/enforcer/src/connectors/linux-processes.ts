@@ -161,7 +161,8 @@ export function sudoRuns(
     if (placed.has(seed.pid)) continue
     const members = withDescendants(all, seed).filter(({ pid }) => !placed.has(pid))
     for (const { pid } of members) placed.add(pid)
-    const told = members.find((process) => process.sudo?.uid === uid)
+    // Of sudo's own environment, every word is the person's: only what it starts has sudo's.
+    const told = members.find(({ program, sudo }) => sudo?.uid === uid && !isSudo(program))
     runs.push({
       members,
       command: told?.sudo?.command ?? seed.waitsFor,
