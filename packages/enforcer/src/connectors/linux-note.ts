@@ -64,7 +64,13 @@ export function notesIn(
           phase === 'standing' && privileges.includes(`group:${group}`),
       ),
     membership: (grant, account, group) =>
-      [grant, ...others(grant, account).map((other) => other.grant)]
+      [
+        grant,
+        // What is `closing` was seen to be gone: what stands now is not of its making.
+        ...others(grant, account).flatMap((other) =>
+          other.phase === 'closing' ? [] : [other.grant],
+        ),
+      ]
         .map((one) => of(one)?.groups[group])
         .find((told) => told !== undefined) ?? null,
   }
