@@ -178,6 +178,9 @@ async function readLogin(
   if (name !== null && standsOtherwise(site, grant, name))
     return [{ probe: 'held_by_this_grant_alone', absent: true }]
   const isOpen = await opens(site.settings, url, note.account, note.secret)
+  // Of a shared account, nothing else says that it was taken back.
+  if (isOpen === null && name !== null)
+    throw new Error(`${url} does not say whether account ${name} can be entered`)
   return isOpen === null ? [] : [{ probe: 'bind', absent: !isOpen }]
 }
 
