@@ -2,7 +2,7 @@
  * `npm run bench`: prints each figure as one line of JSON, beside a baseline of the same run; words go to standard
  * error. Nothing is asserted. docs/benchmarks.md says what the figures mean.
  *
- *     node scripts/bench.ts [--short] [--folder DIR]
+ *     node scripts/bench.ts [--short] [--only connectors] [--folder DIR]
  *
  * @module
  */
@@ -172,8 +172,13 @@ function inOneFolder(parent: string): void {
 const tmpfs = 0x01021994
 
 const { values } = parseArgs({
-  options: { short: { type: 'boolean' }, folder: { type: 'string' } },
+  options: {
+    short: { type: 'boolean' },
+    only: { type: 'string' },
+    folder: { type: 'string' },
+  },
 })
 inOneFolder(values.folder ?? tmpdir())
-for await (const one of figures(values.short === true ? short : whole))
-  console.log(JSON.stringify(one))
+const size = values.short === true ? short : whole
+const only = values.only === 'connectors' ? connectorFigures(size.perConnector, say) : null
+for await (const one of only ?? figures(size)) console.log(JSON.stringify(one))

@@ -148,7 +148,13 @@ async function initialised(place: Place, runner: Runner | null): Promise<string>
       ...['--no-defaults', `--datadir=${place.data}`, '--skip-test-db'],
       ...['--skip-name-resolve', '--auth-root-authentication-method=normal'],
     ],
-    { ...runner, env: environment(), cwd: place.root, stdio: ['ignore', log, log] },
+    {
+      ...runner,
+      // Our own temporary folder may be closed to whoever runs it.
+      env: { ...environment(), TMPDIR: place.root },
+      cwd: place.root,
+      stdio: ['ignore', log, log],
+    },
   )
   closeSync(log)
   const status = await new Promise<number | null>((done, fail) => {
@@ -183,7 +189,7 @@ function start(place: Place, flags: readonly string[], runner: Runner | null): R
   const log = openSync(place.log, 'a')
   const child = spawn('mariadbd', ['--no-defaults', ...flags], {
     ...runner,
-    env: environment(),
+    env: { ...environment(), TMPDIR: place.root },
     cwd: place.root,
     detached: true,
     stdio: ['ignore', log, log],
