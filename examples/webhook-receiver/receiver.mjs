@@ -15,7 +15,7 @@ const leaseSeconds = Number(process.env.LEASE_SECONDS ?? 15)
 const seen = new Map()
 let lease = { token: null, until: 0 }
 
-/** `{NAME: {password, until, grant?, ended?}}`, on disk before an answer leaves. Who was ended is remembered for ten minutes. */
+/** `{NAME: {password, until, grants?, ended?}}`, on disk before an answer leaves. Who was ended is remembered for ten minutes. */
 const users = () => (existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {})
 function change(name, user) {
   const all = Object.entries({ ...users(), [name]: user })
@@ -26,8 +26,10 @@ function change(name, user) {
   renameSync(`${file}.new`, file)
 }
 const ownName = (grant) => grant.replace('g-', 'halligan_g_')
+/** Where the grant is in: a login of its own, or an account that several grants of one person may have. */
 const nameOf = (grant) =>
-  Object.entries(users()).find(([, user]) => user.grant === grant)?.[0] ?? ownName(grant)
+  Object.entries(users()).find(([, user]) => user.grants?.includes(grant))?.[0] ??
+  ownName(grant)
 const isIn = (user) =>
   user !== undefined && user.ended === undefined && Date.now() < user.until
 const isHeldBy = (token) => lease.token === token && Date.now() < lease.until
@@ -50,8 +52,11 @@ const calls = {
     if (!isHeldBy(token)) return refuse('lease_lost')
     if (Date.now() >= applyBefore) calls.revoke({ grant })
     if (Date.now() >= applyBefore) return ok({ outcome: 'too_late', now: Date.now() })
-    if (users()[name]?.ended !== undefined) return refuse('ended')
-    change(name, { password: secret, until: deadline, grant })
+    const isEnded = (one) => users()[one]?.ended !== undefined
+    if (isEnded(name) || isEnded(ownName(grant))) return refuse('ended')
+    const before = (users()[name]?.grants ?? []).filter((other) => other !== grant)
+    const until = before.length > 0 ? Math.max(users()[name].until, deadline) : deadline
+    change(name, { password: secret, until, grants: [...before, grant] })
     return ok({ outcome: 'applied', credential: { USER: name, PASSWORD: secret } })
   },
   reseal({ lease: token, grant, secret }) {
@@ -67,7 +72,11 @@ const calls = {
     return ok({ present: isIn(user), probes: [{ probe: 'user', absent }], now: Date.now() })
   },
   revoke({ grant }) {
-    change(nameOf(grant), { grant, ended: Date.now() })
+    const name = nameOf(grant)
+    const grants = users()[name]?.grants?.filter((other) => other !== grant) ?? []
+    if (name !== ownName(grant))
+      change(name, grants.length > 0 ? { ...users()[name], grants } : { ended: Date.now() })
+    change(ownName(grant), { ended: Date.now() })
     return ok()
   },
   rotate({ account, secret }) {
@@ -82,12 +91,12 @@ const calls = {
   },
   cleanup: () => ok(),
   snapshot() {
-    const others = Object.entries(users()).filter(([, { grant }]) => grant === undefined)
-    return ok({ objects: others.map(([name]) => `user ${name}`) })
+    const names = Object.keys(users()).filter((name) => !name.startsWith(ownName('g-')))
+    return ok({ objects: names.map((name) => `user ${name}`) })
   },
   standing: () =>
     ok({
-      grants: Object.values(users()).flatMap((user) => (isIn(user) && user.grant) || []),
+      grants: Object.values(users()).flatMap((user) => (isIn(user) && user.grants) || []),
     }),
 }
 
@@ -110,11 +119,15 @@ function isSigned({ headers }, body) {
   return isRight
 }
 
+/** In a time that says nothing of how much of it was right. */
+const digest = (text) => createHmac('sha256', key).update(text).digest()
+const isSame = (one, other) => timingSafeEqual(digest(one), digest(other))
+
 function page({ headers }) {
   const basic = Buffer.from(String(headers.authorization).replace(/^Basic /, ''), 'base64')
   const [name, ...rest] = basic.toString().split(':')
   const user = Object.hasOwn(users(), name) ? users()[name] : undefined
-  const isWelcome = isIn(user) && user.password === rest.join(':')
+  const isWelcome = isIn(user) && isSame(user.password, rest.join(':'))
   return isWelcome ? ok({ hello: name }) : { status: 401, body: { code: 'unauthorised' } }
 }
 

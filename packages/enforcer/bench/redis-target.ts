@@ -2,7 +2,9 @@ import { enforcerBooks } from '../test/enforcer-books.ts'
 import type { RedisLab } from '../test/redis-lab.ts'
 import type { BenchTarget } from './connector-bench.ts'
 
-/** The bare client: one connection of root, the commands one after the other. */
+const hash = `#${'a'.repeat(64)}`
+
+/** The bare client: one connection of root, what changes users at the connector one command after the other. */
 export const redisTarget = (lab: RedisLab): BenchTarget => ({
   kind: 'redis',
   target: lab.target,
@@ -11,16 +13,19 @@ export const redisTarget = (lab: RedisLab): BenchTarget => ({
   bare: (n) =>
     lab.asRoot(async (db) => {
       const user = `bench_${n}`
-      const hash = `#${'0'.repeat(64)}`
       await db.run('PING')
       const start = performance.now()
-      await db.run('ACL', 'SETUSER', user, 'reset', '+get', '~cart:*', hash, 'on')
+      const rules = ['~cart:*', '~stock:*', '-@all', '+ping', '+@read', '+@write']
+      await db.run('ACL', 'SETUSER', user, 'reset', hash, ...rules)
+      await db.run('ACL', 'SETUSER', user, 'on')
       await db.run('ACL', 'SAVE')
       const open = performance.now()
-      await db.run('ACL', 'SETUSER', user, 'off', 'resetpass')
-      await db.run('CLIENT', 'LIST')
+      await db.run('ACL', 'SETUSER', user, 'reset')
+      await db.run('CLIENT', 'KILL', 'USER', user)
       await db.run('ACL', 'SAVE')
       await db.run('ACL', 'DELUSER', user)
+      await db.run('ACL', 'SAVE')
+      await db.run('CLIENT', 'LIST')
       return { open: open - start, end: performance.now() - open }
     }),
 })

@@ -36,7 +36,7 @@ export function redisConnector(settings: RedisSettings, ports: ConnectorPorts): 
   /** The grant's note says it, or its order does where a crash came before the note. */
   const accessOf = (grant: GrantId, asked: string): Access => {
     here(asked)
-    return accessBy(notes.get(grant)?.shared ?? accountOf(held(), grant))
+    return accessBy(notes.get(grant)?.shared ?? accountOf(ports.held(target, grant), grant))
   }
   const at = async <T>(asked: string, work: () => Promise<T>): Promise<T> => {
     here(asked)

@@ -24,6 +24,10 @@ const isProbe = (value: unknown): boolean =>
   /^[a-z][a-z0-9_]{0,63}$/.test(value.probe) &&
   isFlag(value.absent)
 
+/** None at all would show nothing. */
+const isProbes = (value: unknown): boolean =>
+  Array.isArray(value) && value.length > 0 && value.length <= 32 && value.every(isProbe)
+
 const isGrants = (value: unknown): boolean =>
   Array.isArray(value) && value.every((id) => typeof id === 'string' && parseGrantId(id).ok)
 
@@ -51,7 +55,7 @@ export const resealed = (answer: Fields): Credential =>
 export function probed(answer: Fields) {
   const { present, probes, now } = strictFields('answer', answer, {
     present: isFlag,
-    probes: (value) => Array.isArray(value) && value.length <= 32 && value.every(isProbe),
+    probes: isProbes,
     now: isInstant,
   })
   const readings = probes as readonly Omit<ProbeResult, 'at'>[]

@@ -1,13 +1,16 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { createServer, type RequestListener, type Server } from 'node:http'
+import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { GrantId, Instant, PrincipalId } from '@halligan/core'
+import { Webhook } from 'standardwebhooks'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { memoryPorts } from '../../test/connector-ports.ts'
 import { openWebhookLab, type WebhookLab } from '../../test/webhook-lab.ts'
 import { describeConnector, freshGrant } from './connector.contract.ts'
 import type { Connector, Opening } from './port.ts'
 import { webhookConnector } from './webhook.ts'
+import * as read from './webhook-answer.ts'
 import { webhookSettings } from './webhook-call.ts'
 
 let lab: WebhookLab
@@ -70,12 +73,113 @@ test('Q-01 ten times the same apply and the same revoke make and unmake one logi
   await connector.close()
 })
 
-test('a call that is not signed with the secret is refused, and so is one that is replayed', async () => {
+test('a call that is not signed with the secret is refused', async () => {
   const wrong = lab.connector(memoryPorts(), { secret: { env: 'HALLIGAN_TEST_WHSEC' } })
   process.env.HALLIGAN_TEST_WHSEC = `whsec_${Buffer.alloc(32, 7).toString('base64')}`
   await expect(wrong.open()).rejects.toThrow(/401/)
   delete process.env.HALLIGAN_TEST_WHSEC
   await expect(wrong.open()).rejects.toThrow(/HALLIGAN_TEST_WHSEC holds no secret/)
+})
+
+describe('the example receiver', () => {
+  const call = (body: string, { id = 'msg_1', at = new Date(), signed = body } = {}) => {
+    const signature = new Webhook(lab.receiver.secret).sign(id, at, signed)
+    const headers = {
+      ...{ 'content-type': 'application/json', 'webhook-id': id },
+      'webhook-timestamp': String(Math.floor(at.getTime() / 1000)),
+      'webhook-signature': signature,
+    }
+    return fetch(lab.receiver.url, { method: 'POST', headers, body })
+  }
+  const body = JSON.stringify({ v: 1, call: 'standing', target: 'status-page' })
+  const minutesAgo = (minutes: number) => new Date(Date.now() - minutes * 60_000)
+
+  test('takes a signed call once, and not when it is replayed', async () => {
+    const id = `msg_${freshGrant()}`
+    expect((await call(body, { id })).status).toBe(200)
+    expect((await call(body, { id })).status).toBe(401)
+  })
+
+  test.each([
+    ['is older than five minutes', { at: minutesAgo(6) }],
+    ['comes from the future', { at: minutesAgo(-6) }],
+    ['was signed with another body', { signed: `${body} ` }],
+  ])('refuses a call that %s', async (_, forged) => {
+    const answer = await call(body, { id: `msg_${freshGrant()}`, ...forged })
+    expect(answer.status).toBe(401)
+  })
+
+  test('EN-17 keeps an account open for one of two grants, whichever ends first', async () => {
+    for (const [ends, stays] of [
+      [0, 1],
+      [1, 0],
+    ] as const) {
+      const grants = [freshGrant(), freshGrant()]
+      const privileges = ['account:ops']
+      const phase = 'standing' as const
+      const requester = 'ada' as PrincipalId
+      const held = grants.map((grant) => ({ grant, requester, privileges, phase }))
+      const connector = lab.connector(
+        memoryPorts(() => held),
+        { accounts: ['ops'] },
+      )
+      await connector.open()
+      let credential = {}
+      for (const grant of grants) {
+        const applied = await connector.apply({ ...openingOf(grant), privileges })
+        if (applied.kind === 'applied') credential = applied.credential
+      }
+      const isAbsent = async (grant: GrantId = freshGrant()) =>
+        (await connector.probeAbsent(grant, lab.target)).every(({ absent }) => absent)
+      await connector.end(grants[ends] ?? freshGrant(), lab.target)
+      expect(await isAbsent(grants[ends])).toBe(true)
+      expect(await isAbsent(grants[stays])).toBe(false)
+      expect(await lab.letsIn(credential)).toBe(true)
+      expect(await connector.standing(lab.target)).toEqual([grants[stays]])
+      await connector.end(grants[stays] ?? freshGrant(), lab.target)
+      expect(await lab.letsIn(credential)).toBe(false)
+      expect(await isAbsent(grants[stays])).toBe(true)
+      await connector.rotate?.('ops')
+      for (const grant of grants)
+        await expect(
+          connector.apply({ ...openingOf(grant), privileges }),
+          'Q-02 an apply of an account that comes after its revocation',
+        ).rejects.toThrow(/ended/)
+      await connector.close()
+    }
+  })
+})
+
+test('the answers and the call that the documentation shows are those of the wire', async () => {
+  const page = await readFile(
+    join(import.meta.dirname, '../../../../docs/connectors/webhook.md'),
+    'utf8',
+  )
+  const [call, applied, probed] = [...page.matchAll(/```json\n(.*?)```/gs)].map(
+    ([, text]) => JSON.parse(text ?? ''),
+  )
+  const asked: unknown[] = []
+  const receiver = createServer(async (request, response) => {
+    let text = ''
+    for await (const chunk of request) text += chunk
+    asked.push(JSON.parse(text))
+    response
+      .writeHead(200, { 'content-type': 'application/json' })
+      .end(JSON.stringify(applied))
+  })
+  await new Promise<void>((done) => receiver.listen(0, '127.0.0.1', done))
+  const address = receiver.address()
+  const port = typeof address === 'object' ? address?.port : 0
+  const url = `http://127.0.0.1:${port}/`
+  const { grant, requester, privileges, applyBefore, deadline } = call
+  const answer = await webhookConnector({ ...lab.settings, url }, memoryPorts()).apply({
+    ...{ grant, requester, privileges, applyBefore, deadline },
+    ...{ target: call.target, overlapKey: '' },
+  })
+  receiver.close()
+  expect(Object.keys(asked[0] ?? {}).toSorted()).toEqual(Object.keys(call).toSorted())
+  expect(answer).toEqual({ kind: 'applied', credential: applied.credential })
+  expect(read.probed(probed)).toMatchObject({ present: false, probes: [{ absent: true }] })
 })
 
 test('EN-20 a shared account is checked out, ended, and rotated to a secret that nobody was given', async () => {
@@ -158,6 +262,7 @@ describe('a receiver that does not tell the truth', () => {
     ['no JSON', 200, 'gone', {}],
     ['a list', 200, '[]', {}],
     ['half an answer', 200, '{"present":false}', {}],
+    ['no probe at all', 200, '{"present":false,"probes":[],"now":1}', {}],
     ['an unknown field', 200, absent.replace('{', '{"really":true,'), {}],
     [
       'a probe of another shape',
