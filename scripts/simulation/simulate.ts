@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { GrantId } from '@halligan/core'
 import { createAgenda } from './agenda.ts'
 import { type Bug, noBug } from './bug.ts'
 import { createChronicle } from './chronicle.ts'
@@ -19,7 +20,7 @@ import { Crash } from './machine.ts'
 import { type Answering, createNetwork, fair, type Question } from './network.ts'
 import { createServerNode } from './server-node.ts'
 import { createTally, type Tally, type Violation } from './tally.ts'
-import { createTarget } from './target.ts'
+import { createTarget, openSession } from './target.ts'
 import { createWorkload } from './workload.ts'
 import type { World } from './world.ts'
 
@@ -129,6 +130,16 @@ async function createWorld({ seed, bug = noBug, show }: Plan): Promise<World> {
   const targets = enforcerNames.flatMap((enforcer) =>
     targetsOf[enforcer].map((name) => createTarget(agenda, name, enforcer)),
   )
+  const grantees = dice.named('grantees')
+  /** Whoever has waited for access goes in as soon as it is there, and most often stays. */
+  const goIn = (name: string) => {
+    const [grant, at] = name.split(' on ')
+    const target = targets.find((each) => each.name === at)
+    if (target === undefined || grantees.chance(0.3)) return
+    agenda.after(grantees.between(200, 6000), 'a grantee goes in', () => {
+      if (openSession(target, grant as GrantId)) tally.happened('step: use of a target')
+    })
+  }
   const world = {
     ...{ seed, agenda, dice, tally, bug, targets, chronicle: createChronicle() },
     ...{
@@ -138,7 +149,7 @@ async function createWorld({ seed, bug = noBug, show }: Plan): Promise<World> {
       failure: null as unknown,
     },
     ...{ spent: new Map(), localEnds: new Map(), answers: new Map(), roots: new Map() },
-    ...{ badBearers: new Set(), trusted: new Map(), opened: watchOpened(tally) },
+    ...{ badBearers: new Set(), trusted: new Map(), opened: watchOpened(tally, goIn) },
     wakeEnforcers() {
       for (const enforcer of world.enforcers)
         world.network.post('server', enforcer.name, 'wake', enforcer.wake)
@@ -183,12 +194,15 @@ function watchEffects(world: World, target: World['targets'][number]): void {
   }
 }
 
-function watchOpened(tally: Tally): World['opened'] {
+function watchOpened(tally: Tally, onOpened: (name: string) => void): World['opened'] {
   const standing = new Set<string>()
   const over = new Set<string>()
   return {
     seen(name) {
-      if (!standing.has(name)) tally.happened('access opened at a target')
+      if (!standing.has(name)) {
+        tally.happened('access opened at a target')
+        onOpened(name)
+      }
       standing.add(name)
       return !over.has(name)
     },

@@ -85,7 +85,8 @@ export function openSession(target: Target, grant: GrantId): boolean {
 
 type Call = (...args: unknown[]) => unknown
 
-const remote = new Set<string | symbol>([
+/** The calls of a connector that go to its target. */
+export const remote: ReadonlySet<string | symbol> = new Set<string | symbol>([
   ...['open', 'snapshot', 'apply', 'reseal', 'probePresent', 'end', 'probeAbsent'],
   ...['cleanup', 'standing', 'strangers', 'evidence', 'rotate'],
 ])

@@ -2,6 +2,7 @@ import type { GrantId, Instant } from '@halligan/core'
 import type { Connector } from '../../../packages/enforcer/src/connectors/port.ts'
 import { holdIn } from '../../../packages/enforcer/src/state.ts'
 import type { Bug, Mutant } from '../bug.ts'
+import { remote } from '../target.ts'
 import { targetNamed, type World } from '../world.ts'
 
 /** Every connector, with some of its methods replaced. */
@@ -28,7 +29,7 @@ function queued(connectors: ReadonlyMap<string, Connector>): Map<string, Connect
     new Proxy(connector, {
       get(port, name, receiver) {
         const member: unknown = Reflect.get(port, name, receiver)
-        if (typeof member !== 'function' || name === 'difference') return member
+        if (typeof member !== 'function' || !remote.has(name)) return member
         return (...args: unknown[]) => {
           const mine = queue.then(() => member.apply(port, args))
           queue = mine.catch(() => null)
