@@ -107,17 +107,20 @@ function judgeTime(
   const due = Math.min(byLife, locally ?? byLife)
   const able = Math.max(enforcer.wellSince(), target.wellSince())
   for (const invariant of [18, 21, 25]) tally.checked(invariant)
+  // Either it does not know that time is up, or it knows and waits: for another target, or for its server.
+  const knows = holdIn(enforcer.books.hold(story.grant, target.name), 'ending')
+  const waitsForOther = knows && enforcer.targets.some((each) => each.isIll())
   if (now > Math.max(due, able) + promptMillis) {
-    // Either it does not know that time is up, or it knows and waits: for another target, or for its server.
-    const knows = holdIn(enforcer.books.hold(story.grant, target.name), 'ending')
-    const othersIll = enforcer.targets.some((each) => each.isIll())
-    const invariant = knows ? (othersIll ? 25 : 18) : 21
+    const invariant = waitsForOther ? 25 : knows ? 18 : 21
     throw new Violation(invariant, `${name} stands ${now - due} ms after its end`)
   }
   if (story.ended === null) return
   const heard = Math.max(story.ended.trueAt, server.ableSince(), network.fairSince(), able)
   if (now > heard + promptMillis + 15_000)
-    throw new Violation(9, `${name} stands ${now - heard} ms after it could be heard of`)
+    throw new Violation(
+      waitsForOther ? 25 : 9,
+      `${name} stands ${now - heard} ms after it could be heard of`,
+    )
 }
 
 /** Access past its end and the promise is either gone or on the books. */
