@@ -10,7 +10,7 @@ import { askForLines } from './openssh-host.ts'
 import type { OpensshHost, OpensshSettings } from './openssh-settings.ts'
 import type { SessionEvidence } from './port.ts'
 
-type Part = Readonly<{ name: string; size: number; text: string }>
+type Part = Readonly<{ name: string; size: number; read: number; text: string }>
 
 const mostCharacters = 240_000
 const mostCharactersOfTiming = 4_000
@@ -21,7 +21,11 @@ export async function evidenceOf(
   grant: GrantId,
 ): Promise<SessionEvidence | null> {
   const perHost = await Promise.all(
-    settings.hosts.map(async (host) => told(host, await partsOf(settings, host, grant))),
+    settings.hosts.map(async (host) => {
+      const lines = await askForLines(settings, host, ['records', grant], '', 25_000)
+      const more = lines.includes('more') ? [`${host.name} holds more than was read`] : []
+      return [...told(host, partsIn(lines)), ...more]
+    }),
   )
   const sections = perHost.flat()
   if (sections.length === 0) return null
@@ -29,32 +33,31 @@ export async function evidenceOf(
     `The recorder runs as the account itself: its user could have stopped it, or added to what it wrote.`,
     ...sections,
   ].join('\n\n')
-  return { what: 'ssh_sessions', text: text.slice(0, mostCharacters), complete: false }
+  const cut = text.length > mostCharacters ? '\nand more' : ''
+  return {
+    what: 'ssh_sessions',
+    text: text.slice(0, mostCharacters) + cut,
+    complete: false,
+  }
 }
 
-async function partsOf(
-  settings: OpensshSettings,
-  host: OpensshHost,
-  grant: GrantId,
-): Promise<readonly Part[]> {
-  const lines = await askForLines(settings, host, ['records', grant], '', 25_000)
-  return lines.flatMap((line, index) => {
+const partsIn = (lines: readonly string[]): readonly Part[] =>
+  lines.flatMap((line, index) => {
     const [, name, size] = /^record (\d+\.\d+(?:\.[a-z]+)?) (\d+)$/.exec(line) ?? []
     if (name === undefined) return []
-    const text = Buffer.from(lines[index + 1] ?? '', 'base64').toString('utf8')
-    return [{ name, size: Number(size), text }]
+    const bytes = Buffer.from(lines[index + 1] ?? '', 'base64')
+    const text = bytes.toString('utf8')
+    return [{ name, size: Number(size), read: bytes.length, text }]
   })
-}
 
 /** A connection that never began a session has an empty record, and is not told. */
 function told({ name: host }: OpensshHost, parts: readonly Part[]): readonly string[] {
   const textOf = (name: string) => parts.find((part) => part.name === name)?.text ?? ''
   return parts
     .filter(({ name, text }) => /^\d+\.\d+$/.test(name) && text !== '')
-    .map(({ name, size, text }) => {
+    .map(({ name, size, read, text }) => {
       const begun = count(text, 'begin')
       const open = begun - count(text, 'end')
-      const read = Buffer.byteLength(text)
       const head = [
         `${host}, connection ${name}: ${begun} sessions`,
         open === 0 ? '' : `, ${open} of them without an end, as when the grant ended them`,
