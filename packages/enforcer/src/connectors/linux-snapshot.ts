@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { createHash } from 'node:crypto'
-import { lstatSync, readdirSync, readFileSync, readlinkSync, type Stats } from 'node:fs'
+import { lstatSync } from 'node:fs'
+import { digest, inHome, keysIn, type Ration, type Row, tree } from './linux-files.ts'
 import { isMissing, type LinuxHost, readHostFile, run } from './linux-host.ts'
 import type { Notes } from './linux-note.ts'
 import type { LinuxSettings } from './linux-settings.ts'
@@ -14,11 +14,12 @@ import { grantOfFile } from './linux-sudoers.ts'
 import { homeFiles, homeKeys, watched } from './linux-watched.ts'
 import type { Difference, Held, Snapshot } from './port.ts'
 
-/** `[kind, object, detail]`. */
-type Row = readonly [kind: string, object: string, detail: string]
-
 const mostRows = 20_000
-const mostBytesToRead = 1024 * 1024
+/** Only root writes there. */
+const rationOfSystem: Ration = {
+  entries: Number.POSITIVE_INFINITY,
+  bytes: Number.POSITIVE_INFINITY,
+}
 const millisToFind = 15_000
 
 /** What grants of ours that are not over have made is not in it: those have their own orders and receipts. */
@@ -44,16 +45,20 @@ export async function takeSnapshot(
     ...membersIn(host, isOurs),
     ...watched.flatMap(([kind, paths]) =>
       paths
-        .flatMap((path) => tree(host, kind, path))
+        .flatMap((path) => tree(host, kind, path, rationOfSystem))
         .filter(([, path]) => !isOurRule(path)),
     ),
     ...homes.flatMap(({ home }) =>
-      homeKeys.flatMap((file) => keysIn(host, `${home}/${file}`)),
+      inHome(home, 'authorized_key', (ration) =>
+        homeKeys.flatMap((file) => keysIn(host, `${home}/${file}`, ration)),
+      ),
     ),
     ...homes
       .filter(({ name }) => own.has(name))
       .flatMap(({ home }) =>
-        homeFiles.flatMap((file) => tree(host, 'home_file', `${home}/${file}`)),
+        inHome(home, 'home_file', (ration) =>
+          homeFiles.flatMap((file) => tree(host, 'home_file', `${home}/${file}`, ration)),
+        ),
       ),
     ...(await elevating(
       host,
@@ -90,45 +95,6 @@ const membersIn = (
       .filter((member) => member !== '' && !isOurs(member, group))
       .map((member) => ['member', `${member} in ${group}`, ''] as const),
   ])
-
-const digest = (bytes: string | Buffer): string =>
-  createHash('sha256').update(bytes).digest('base64url').slice(0, 22)
-
-/** Links are named, not followed: a grantee may point them anywhere. */
-function tree(host: LinuxHost, kind: string, path: string): readonly Row[] {
-  const at = host.root() + path
-  const stats = attempt(() => lstatSync(at))
-  if (stats === null) return []
-  const who = `${(stats.mode & 0o7777).toString(8)} ${stats.uid}:${stats.gid}`
-  if (stats.isSymbolicLink()) return [[kind, path, `link to ${readlinkSync(at)}`]]
-  if (stats.isDirectory())
-    return [
-      [kind, `${path}/`, who],
-      ...(attempt(() => readdirSync(at)) ?? []).flatMap((name) =>
-        tree(host, kind, `${path}/${name}`),
-      ),
-    ]
-  return [[kind, path, `${who} ${contentOf(at, stats)}`]]
-}
-
-function contentOf(at: string, stats: Stats): string {
-  if (!stats.isFile()) return 'no plain file'
-  if (stats.size > mostBytesToRead) return `${stats.size} bytes of ${stats.mtimeMs}`
-  return digest(attempt(() => readFileSync(at)) ?? '')
-}
-
-/** One row a line: keys are public, and whoever reviews wants to see which. */
-function keysIn(host: LinuxHost, path: string): readonly Row[] {
-  const stats = attempt(() => lstatSync(host.root() + path))
-  if (stats === null) return []
-  if (!stats.isFile() || stats.size > mostBytesToRead)
-    return tree(host, 'authorized_key', path)
-  return (readHostFile(host, path) ?? '')
-    .split('\n')
-    .filter((line) => line.trim().length > 0 && !line.startsWith('#'))
-    .map((line) => ['authorized_key', path, line.slice(0, 400), line] as const)
-    .map(([kind, file, shown, line]) => [kind, `${file}: ${shown}`, digest(line)])
-}
 
 function attempt<T>(read: () => T): T | null {
   try {
