@@ -200,6 +200,21 @@ describe('a call that never comes back', () => {
     expect(kinds(it.host.books)).toContain('absent')
   })
 
+  test('INV-25 an end is asked of the target at once, however many openings hang there', async () => {
+    const { it } = lateApply()
+    const daemon = await started(it)
+    const others = ['c', 'd', 'e', 'f'].map(grantNamed)
+    expect(others).toHaveLength(usualDaemonPace.laneWidth)
+    for (const grant of [...others, ada])
+      accept(it.site, grant, undefined, 'sick-pg', 600_000)
+    daemon.due.look()
+    await turns()
+    beginEnd(it.site, { grant: ada, target: 'sick-pg' }, 'local_root')
+    daemon.due.look()
+    await turns()
+    expect(it.sick.effects.map(({ kind, grant }) => [kind, grant])).toEqual([['end', ada]])
+  })
+
   test('INV-25 at the start, what is due on one target ends although another hangs', async () => {
     const it = beside((well) => ({ ...well, open: never }))
     accept(it.site, ada)

@@ -185,9 +185,10 @@ function createAlarm({ scheduler }: Pick<Site, 'scheduler'>, wake: () => void): 
   }
 }
 
+/** Endings have as much room again as all else may fill: what opens or reads evidence slowly holds none of them up. */
 function widthAt(site: Site, target: string, { laneWidth }: Pace): LaneWidth {
-  const endsAtOnce = site.connectors.get(target)?.endsAtOnce ?? laneWidth
-  return { shared: laneWidth, urgent: Math.max(laneWidth, endsAtOnce) }
+  const endsAtOnce = site.connectors.get(target)?.endsAtOnce ?? 0
+  return { shared: laneWidth, urgent: Math.max(2 * laneWidth, endsAtOnce) }
 }
 
 const attempts: Readonly<Record<Work, (site: Site, place: Place) => Promise<Attempt>>> = {
