@@ -174,6 +174,26 @@ describe.each(installations)('a shared account at $name', ({ binaries }) => {
     await expect(dying.rotate?.(account)).rejects.toThrow('kill')
     await dying.close()
     expect(await sealedSecret()).toBe(before)
+    const [grant, waiting] = [freshGrant(), 'proposed, and the disk is full']
+    const again = lab.connector(
+      { accounts: [account] },
+      {
+        ...ports,
+        vault: {
+          ...ports.vault,
+          propose: async (...of) => {
+            await ports.vault.propose(of[0], of[1], waiting)
+            throw new Error('kill')
+          },
+        },
+      },
+    )
+    await again.open()
+    hold(grant)
+    await expect(again.apply(await opening(grant))).rejects.toThrow('kill')
+    held = []
+    await again.close()
+    expect(await safeOpens((await sealedSecret()) ?? '')).toBe(true)
     await connector.open()
     const probes = (await connector.rotate?.(account)) ?? []
     expect(probes.filter(({ probe }) => probe === 'old_secret')).toHaveLength(2)

@@ -13,6 +13,7 @@ import type pg from 'pg'
 import type { Difference, Held, Opening } from './port.ts'
 import { endAccess } from './postgres-ending.ts'
 import { logNoMore, logStatements } from './postgres-evidence.ts'
+import { loginConfig } from './postgres-login.ts'
 import { probeCatalog, probeLogin } from './postgres-probe.ts'
 import { checkEndable, inTime, newPassword, type Outcome } from './postgres-role.ts'
 import { scramVerifier } from './postgres-scram.ts'
@@ -35,14 +36,33 @@ export type Keeping = Readonly<{
   vault: ConnectorPorts['vault']
 }>
 
+/**
+ * A crash may have left the secret that the target has as a mere proposal, which the next one would overwrite: then whoever
+ * opens the vault finds none that works. Answers all that the vault held.
+ */
+async function settled({ account, settings, vault }: Keeping): Promise<readonly string[]> {
+  const { target } = settings
+  const { current, proposed } = await vault.secrets(target, account)
+  if (proposed !== null) {
+    const login = loginConfig(settings, account, proposed)
+    const tried = await probeLogin(login, Date.now() as Instant)
+    if (tried === null)
+      throw new Error(`${target} does not say whether ${account} can log in`)
+    if (!tried.absent) await vault.confirm(target, account)
+  }
+  return [current, proposed].filter((secret) => secret !== null)
+}
+
 /** A new password and the deadline, on the session that holds the target's lock. The vault knows the password first. */
 export async function checkOut(
   { db }: Session,
-  { account, settings, vault }: Keeping,
+  kept: Keeping,
   opening: Opening,
   password: string,
   isShared: boolean,
 ): Promise<Outcome> {
+  const { account, settings, vault } = kept
+  await settled(kept)
   await vault.propose(settings.target, account, password)
   const outcome = await inTime(db, opening.applyBefore, account, async () => {
     if (settings.unendable !== true) await checkEndable(db, [account])
@@ -78,9 +98,12 @@ async function untilOf(
 /** A new password for an account that is checked out; same deadline. Throws when it may not log in any more. */
 export async function recheckOut(
   { db }: Session,
-  { account, settings: { target }, vault }: Keeping,
+  kept: Keeping,
   password: string,
 ): Promise<void> {
+  const { account, settings, vault } = kept
+  const { target } = settings
+  await settled(kept)
   await vault.propose(target, account, password)
   await inTransaction(db, async () => {
     await db.query(
@@ -118,10 +141,12 @@ export async function probeAccount(
 export async function rotateAccount(
   session: Session,
   connect: Connect,
-  { account, settings: { target, evidence }, vault }: Keeping,
-  loginWith: (password: string) => pg.ClientConfig,
+  kept: Keeping,
 ): Promise<readonly ProbeResult[]> {
-  const { current, proposed } = await vault.secrets(target, account)
+  const { account, settings, vault } = kept
+  const { target, evidence } = settings
+  const loginWith = (secret: string) => loginConfig(settings, account, secret)
+  const olds = await settled(kept)
   const fresh = newPassword()
   await endAccess(connect, account, 'shared')
   await vault.propose(target, account, fresh)
@@ -130,7 +155,6 @@ export async function rotateAccount(
   )
   if (evidence !== undefined) await logNoMore(session.db, account)
   const now = Date.now() as Instant
-  const olds = [current, proposed].filter((secret) => secret !== null)
   const dead = await Promise.all(olds.map((secret) => probeLogin(loginWith(secret), now)))
   const works = await probeLogin(loginWith(fresh), now)
   if (works === null || dead.some((probe) => probe === null))

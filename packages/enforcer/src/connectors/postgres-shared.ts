@@ -68,11 +68,7 @@ export function sharedAccounts(lent: Lent): SharedAccounts {
         rotating.add(account)
         try {
           const kept = { account, settings, vault: ports.vault }
-          return await lock.whileHeld((session) =>
-            rotateAccount(session, connect, kept, (password) =>
-              loginConfig(settings, account, password),
-            ),
-          )
+          return await lock.whileHeld((session) => rotateAccount(session, connect, kept))
         } finally {
           rotating.delete(account)
         }
