@@ -38,6 +38,16 @@ describeAtSshd(() => {
     return credential
   }
 
+  test('INV-20 the hash of a password is in no snapshot, locked or not', async () => {
+    const before = await at.connector.snapshot(labTarget)
+    for (const hash of ['$6$salt$hashed', '!$6$salt$hashed', '!!$6$salt$hashed']) {
+      await at.lab.sh(`usermod -p '${hash}' deploy`)
+      const after = await at.connector.snapshot(labTarget)
+      expect(after).not.toBe(before)
+      expect(after).not.toContain('hashed')
+    }
+  })
+
   test('EN-26 whoever stole the CA key is let in nowhere, and is told of', async () => {
     expect(await strangers()).toEqual([])
     await open()
