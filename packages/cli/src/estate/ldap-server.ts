@@ -4,13 +4,14 @@
  *
  * @module
  */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { connect, createServer, Socket } from 'node:net'
+import { connect } from 'node:net'
 import { join, resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { freePort, type Running, startServer } from './server-process.ts'
 
 export type LdapServer = Readonly<{
   port: number
@@ -164,49 +165,15 @@ async function load(place: Place, suffix: string, content: string): Promise<void
   if (status !== 0) throw new Error(`slapadd failed: ${endOfLog(place)}`)
 }
 
-type Running = Readonly<{ child: ChildProcess; end(signal: NodeJS.Signals): Promise<void> }>
-
-function start(place: Place, listeners: string, runBy: readonly string[]): Running {
-  const log = openSync(place.log, 'a', 0o600)
+const start = (place: Place, listeners: string, runBy: readonly string[]): Running => {
   const command = [...runBy, program, '-f', place.config, '-h', listeners, '-d', 'stats']
-  const child = spawn(command[0] ?? program, command.slice(1), {
-    env: { ...process.env, PATH: daemonPath },
-    cwd: place.root,
-    detached: true,
-    stdio: ['ignore', log, log],
+  return startServer({
+    program: command[0] ?? program,
+    args: command.slice(1),
+    log: place.log,
+    options: { env: { ...process.env, PATH: daemonPath }, cwd: place.root },
+    millisToStop,
   })
-  closeSync(log)
-  const exited = new Promise<void>((done) => {
-    child.once('exit', () => done()).once('error', () => done())
-  })
-  const watchdog = watch(child)
-  void exited.then(() => watchdog?.kill('SIGKILL'))
-  const end = async (signal: NodeJS.Signals) => {
-    child.kill(signal)
-    const late = new AbortController()
-    const force = pause(millisToStop, undefined, { signal: late.signal }).then(
-      () => child.kill('SIGKILL'),
-      () => false,
-    )
-    await exited
-    late.abort()
-    await force
-  }
-  return { child, end }
-}
-
-/** Ends slapd when this process is gone, however it went: the pipe closes with us. */
-function watch(child: ChildProcess): ChildProcess | null {
-  if (child.pid === undefined) return null
-  const script = 'cat >/dev/null; kill -INT "$1"'
-  const watchdog = spawn('/bin/sh', ['-c', script, 'sh', String(child.pid)], {
-    detached: true,
-    stdio: ['pipe', 'ignore', 'ignore'],
-  })
-  watchdog.unref()
-  child.unref()
-  if (watchdog.stdin instanceof Socket) watchdog.stdin.unref()
-  return watchdog
 }
 
 async function answering({ child }: Running, place: Place, port: number): Promise<void> {
@@ -234,16 +201,3 @@ const endOfLog = (place: Place): string =>
   existsSync(place.log)
     ? readFileSync(place.log, 'utf8').trim().split('\n').slice(-5).join(' | ')
     : 'no log'
-
-const freePort = (): Promise<number> =>
-  new Promise((done, fail) => {
-    const probe = createServer()
-    probe.once('error', fail).listen(0, '127.0.0.1', () => {
-      const address = probe.address()
-      probe.close(() =>
-        typeof address === 'object' && address !== null
-          ? done(address.port)
-          : fail(new Error('no port')),
-      )
-    })
-  })

@@ -9,10 +9,11 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { closeSync, existsSync, lstatSync, openSync, readFileSync } from 'node:fs'
 import { chown, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { createConnection, createServer, Socket } from 'node:net'
+import { createConnection } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join, resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { freePort, type Running, startServer } from './server-process.ts'
 
 export type MariadbServer = Readonly<{
   port: number
@@ -183,50 +184,14 @@ const environment = (): NodeJS.ProcessEnv => ({
   PATH: [process.env.PATH, '/usr/sbin', '/usr/local/sbin'].join(delimiter),
 })
 
-type Running = Readonly<{ child: ChildProcess; end(signal: NodeJS.Signals): Promise<void> }>
-
-function start(place: Place, flags: readonly string[], runner: Runner | null): Running {
-  const log = openSync(place.log, 'a')
-  const child = spawn('mariadbd', ['--no-defaults', ...flags], {
-    ...runner,
-    env: { ...environment(), TMPDIR: place.root },
-    cwd: place.root,
-    detached: true,
-    stdio: ['ignore', log, log],
+const start = (place: Place, flags: readonly string[], runner: Runner | null): Running =>
+  startServer({
+    program: 'mariadbd',
+    args: ['--no-defaults', ...flags],
+    log: place.log,
+    options: { ...runner, env: { ...environment(), TMPDIR: place.root }, cwd: place.root },
+    millisToStop,
   })
-  closeSync(log)
-  const exited = new Promise<void>((done) => {
-    child.once('exit', () => done()).once('error', () => done())
-  })
-  const watchdog = watch(child)
-  void exited.then(() => watchdog?.kill('SIGKILL'))
-  const end = async (signal: NodeJS.Signals) => {
-    child.kill(signal)
-    const late = new AbortController()
-    const force = pause(millisToStop, undefined, { signal: late.signal }).then(
-      () => child.kill('SIGKILL'),
-      () => false,
-    )
-    await exited
-    late.abort()
-    await force
-  }
-  return { child, end }
-}
-
-/** Ends MariaDB at once when this process is gone, however it went: the pipe closes with us. */
-function watch(child: ChildProcess): ChildProcess | null {
-  if (child.pid === undefined) return null
-  const script = 'cat >/dev/null; kill -KILL "$1"'
-  const watchdog = spawn('/bin/sh', ['-c', script, 'sh', String(child.pid)], {
-    detached: true,
-    stdio: ['pipe', 'ignore', 'ignore'],
-  })
-  watchdog.unref()
-  child.unref()
-  if (watchdog.stdin instanceof Socket) watchdog.stdin.unref()
-  return watchdog
-}
 
 async function ready(child: ChildProcess, place: Place, port: number): Promise<void> {
   const deadline = performance.now() + millisToStart
@@ -284,16 +249,3 @@ const endOfLog = (place: Place): string =>
   existsSync(place.log)
     ? readFileSync(place.log, 'utf8').trim().split('\n').slice(-5).join(' | ')
     : 'no log'
-
-const freePort = (): Promise<number> =>
-  new Promise((done, fail) => {
-    const probe = createServer()
-    probe.once('error', fail).listen(0, '127.0.0.1', () => {
-      const address = probe.address()
-      probe.close(() =>
-        typeof address === 'object' && address !== null
-          ? done(address.port)
-          : fail(new Error('no port')),
-      )
-    })
-  })

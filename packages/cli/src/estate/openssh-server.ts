@@ -6,12 +6,12 @@
  */
 import { execFile } from 'node:child_process'
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { type LinuxHostServer, startLinuxHost } from './linux-host.ts'
+import { freePort } from './server-process.ts'
 
 export type OpensshServer = Readonly<{
   host: LinuxHostServer
@@ -160,16 +160,3 @@ Match User ${accounts.join(',')}
   AuthorizedPrincipalsCommand ${helper} ${state} gate %s %u %i
   AuthorizedPrincipalsCommandUser root
 `
-
-const freePort = (): Promise<number> =>
-  new Promise((done, fail) => {
-    const probe = createServer()
-    probe.once('error', fail).listen(0, '127.0.0.1', () => {
-      const address = probe.address()
-      probe.close(() =>
-        typeof address === 'object' && address !== null
-          ? done(address.port)
-          : fail(new Error('no port')),
-      )
-    })
-  })

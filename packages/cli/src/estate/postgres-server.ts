@@ -8,15 +8,15 @@
  *
  * @module
  */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { closeSync, existsSync, lstatSync, openSync, readFileSync } from 'node:fs'
 import { chmod, chown, cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { createServer, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { freePort, type Running, startServer } from './server-process.ts'
 
 export type PostgresServer = Readonly<{
   port: number
@@ -193,57 +193,21 @@ async function initialised(
 const flagsOf = (values: Readonly<Record<string, string>>): string[] =>
   Object.entries(values).flatMap(([name, value]) => ['-c', `${name}=${value}`])
 
-type Running = Readonly<{ child: ChildProcess; end(signal: NodeJS.Signals): Promise<void> }>
-
-function start(
+/** SIGQUIT ends its children with it, which a SIGKILL would leave. */
+const start = (
   binaries: string,
   place: Place,
   flags: readonly string[],
   runner: Runner | null,
-): Running {
-  const log = openSync(place.log, 'a')
-  const child = spawn(join(binaries, 'postgres'), ['-D', place.data, ...flags], {
-    ...runner,
-    cwd: place.root,
-    detached: true,
-    stdio: ['ignore', log, log],
+): Running =>
+  startServer({
+    program: join(binaries, 'postgres'),
+    args: ['-D', place.data, ...flags],
+    log: place.log,
+    options: { ...runner, cwd: place.root },
+    force: 'SIGQUIT',
+    millisToStop,
   })
-  closeSync(log)
-  const exited = new Promise<void>((done) => {
-    child.once('exit', () => done()).once('error', () => done())
-  })
-  const watchdog = watch(child)
-  void exited.then(() => watchdog?.kill('SIGKILL'))
-  const end = async (signal: NodeJS.Signals) => {
-    child.kill(signal)
-    const late = new AbortController()
-    const force = pause(millisToStop, undefined, { signal: late.signal }).then(
-      () => child.kill('SIGQUIT'),
-      () => false,
-    )
-    await exited
-    late.abort()
-    await force
-  }
-  return { child, end }
-}
-
-/**
- * Ends PostgreSQL at once when this process is gone, however it went: the pipe closes with us. Both are
- * detached, so that a Ctrl-C at the terminal reaches us first and we decide what stops in which order.
- */
-function watch(child: ChildProcess): ChildProcess | null {
-  if (child.pid === undefined) return null
-  const script = 'cat >/dev/null; kill -QUIT "$1"'
-  const watchdog = spawn('/bin/sh', ['-c', script, 'sh', String(child.pid)], {
-    detached: true,
-    stdio: ['pipe', 'ignore', 'ignore'],
-  })
-  watchdog.unref()
-  child.unref()
-  if (watchdog.stdin instanceof Socket) watchdog.stdin.unref()
-  return watchdog
-}
 
 /** Until `postmaster.pid` says so, as pg_ctl does: line 8 is the status. */
 async function ready({ child }: Running, place: Place): Promise<void> {
@@ -266,16 +230,3 @@ const predecessorRemains = (error: unknown): boolean =>
 
 const endOfLog = (place: Place): string =>
   readFileSync(place.log, 'utf8').trim().split('\n').slice(-5).join(' | ')
-
-const freePort = (): Promise<number> =>
-  new Promise((done, fail) => {
-    const probe = createServer()
-    probe.once('error', fail).listen(0, '127.0.0.1', () => {
-      const address = probe.address()
-      probe.close(() =>
-        typeof address === 'object' && address !== null
-          ? done(address.port)
-          : fail(new Error('no port')),
-      )
-    })
-  })

@@ -6,11 +6,11 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { closeSync, existsSync, openSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { createServer, Socket } from 'node:net'
 import { join, resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { freePort, type Running, startServer } from './server-process.ts'
 
 export type RedisServer = Readonly<{
   port: number
@@ -142,47 +142,13 @@ async function firstUsers(
   return { root, connector }
 }
 
-type Running = Readonly<{ child: ChildProcess; end(signal: NodeJS.Signals): Promise<void> }>
-
-function start(configFile: string): Running {
-  const output = openSync(`${configFile}.out`, 'a')
-  const child = spawn('redis-server', [configFile], {
-    detached: true,
-    stdio: ['ignore', output, output],
+const start = (configFile: string): Running =>
+  startServer({
+    program: 'redis-server',
+    args: [configFile],
+    log: `${configFile}.out`,
+    millisToStop,
   })
-  closeSync(output)
-  const exited = new Promise<void>((done) => {
-    child.once('exit', () => done()).once('error', () => done())
-  })
-  const watchdog = watch(child)
-  void exited.then(() => watchdog?.kill('SIGKILL'))
-  const end = async (signal: NodeJS.Signals) => {
-    child.kill(signal)
-    const late = new AbortController()
-    const force = pause(millisToStop, undefined, { signal: late.signal }).then(
-      () => child.kill('SIGKILL'),
-      () => false,
-    )
-    await exited
-    late.abort()
-    await force
-  }
-  return { child, end }
-}
-
-/** Ends Redis at once when this process is gone, however it went: the pipe closes with us. */
-function watch(child: ChildProcess): ChildProcess | null {
-  if (child.pid === undefined) return null
-  const script = 'cat >/dev/null; kill -KILL "$1"'
-  const watchdog = spawn('/bin/sh', ['-c', script, 'sh', String(child.pid)], {
-    detached: true,
-    stdio: ['pipe', 'ignore', 'ignore'],
-  })
-  watchdog.unref()
-  child.unref()
-  if (watchdog.stdin instanceof Socket) watchdog.stdin.unref()
-  return watchdog
-}
 
 const logOf = async (logFile: string): Promise<string> =>
   existsSync(logFile) ? readFile(logFile, 'utf8') : ''
@@ -238,16 +204,3 @@ async function runCommands(of: {
     throw new Error(`redis-cli: ${out.trim()}`)
   return out
 }
-
-const freePort = (): Promise<number> =>
-  new Promise((done, fail) => {
-    const probe = createServer()
-    probe.once('error', fail).listen(0, '127.0.0.1', () => {
-      const address = probe.address()
-      probe.close(() =>
-        typeof address === 'object' && address !== null
-          ? done(address.port)
-          : fail(new Error('no port')),
-      )
-    })
-  })

@@ -11,9 +11,7 @@ import { groupNamed, type Site } from './ldap-groups.ts'
 import { noEntries, onSession, resultCode, resultCodes, search } from './ldap-session.ts'
 import type { LdapSettings } from './ldap-settings.ts'
 import type { Difference, Snapshot } from './port.ts'
-
-/** `[kind, object, detail]`, sorted: equal directories give equal text. */
-type Row = readonly [kind: string, object: string, detail: string]
+import { differenceOf as differenceOfRows, type Row, snapshotOf } from './snapshot-rows.ts'
 
 /** Who writes what, and when, changes with every ending of another grant; what was written is compared. */
 const unstable = [
@@ -72,7 +70,7 @@ export async function takeSnapshot(site: Site): Promise<Snapshot> {
   const compared = rows.filter(
     ([kind, object]) => kind !== 'member' || !explained.has(object),
   )
-  return JSON.stringify(compared.map((row) => JSON.stringify(row)).toSorted())
+  return snapshotOf(compared)
 }
 
 const unreadable = (error: unknown): readonly Entry[] | null =>
@@ -140,33 +138,8 @@ function membershipsOfGrants(site: Site): ReadonlySet<string> {
 const sha256 = (text: string): string =>
   createHash('sha256').update(text).digest('base64url').slice(0, 22)
 
-/** What was added, removed or changed between two snapshots, whoever did it. */
-export function differenceOf(before: Snapshot, after: Snapshot): readonly Difference[] {
-  const [old, current] = [parsed(before), parsed(after)]
-  const found: Difference[] = []
-  for (const [key, row] of current) {
-    const was = old.get(key)
-    if (was === undefined) found.push(described('added', row))
-    else if (was[2] !== row[2]) found.push(described('changed', row))
-  }
-  for (const [key, row] of old) if (!current.has(key)) found.push(described('removed', row))
-  return found
-}
-
-function parsed(snapshot: Snapshot): Map<string, Row> {
-  const lines: readonly string[] = JSON.parse(snapshot)
-  return new Map(
-    lines.map((line) => {
-      const row: Row = JSON.parse(line)
-      return [JSON.stringify(row.slice(0, 2)), row]
-    }),
+/** What was added, removed or changed; of a password only that it was. */
+export const differenceOf = (before: Snapshot, after: Snapshot): readonly Difference[] =>
+  differenceOfRows(before, after, ([kind, object, detail]) =>
+    kind === 'password' || detail === '' ? object : `${object} (${detail})`,
   )
-}
-
-const described = (
-  change: 'added' | 'removed' | 'changed',
-  [kind, object, detail]: Row,
-): Difference => ({
-  what: `${kind}_${change}`,
-  object: kind === 'password' || detail === '' ? object : `${object} (${detail})`,
-})

@@ -7,10 +7,11 @@ import { notesIn } from './mariadb-note.ts'
 import { type Connect, connectWith, onSession } from './mariadb-session.ts'
 import { clientConfig, type MariadbSettings, mariadbSettings } from './mariadb-settings.ts'
 import { sharedAccounts, sharedIn } from './mariadb-shared.ts'
-import { differenceOf, takeSnapshot } from './mariadb-snapshot.ts'
+import { takeSnapshot } from './mariadb-snapshot.ts'
 import { excessOf, strangersOf } from './mariadb-strangers.ts'
 import type { Connector, Credential, Held, Opening } from './port.ts'
 import type { ConnectorPorts, MakeConnector } from './registry.ts'
+import { differenceOf } from './snapshot-rows.ts'
 
 /** One MariaDB server as a target: an account per grant in the roles that it names, or a shared account checked out. */
 export const makeMariadbConnector: MakeConnector = (settings, ports) =>
@@ -55,7 +56,7 @@ export function mariadbConnector(
     endsAtOnce: 200,
     open: () => lock.take(),
     close: () => lock.release(),
-    difference: differenceOf,
+    difference: (before, after) => differenceOf(before, after),
     snapshot: (target) => at(target, () => takeSnapshot(connect)),
     refuses: (opening) => refusalOf(opening, accounts, held),
     sharedAccount: sharedIn,

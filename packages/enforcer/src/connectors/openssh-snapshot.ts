@@ -1,9 +1,7 @@
 import { askForLines } from './openssh-host.ts'
 import type { OpensshHost, OpensshSettings } from './openssh-settings.ts'
-import type { Difference, Snapshot } from './port.ts'
-
-/** `[kind, object, detail]`, where the object begins with the name of the host. */
-type Row = readonly [kind: string, object: string, detail: string]
+import type { Snapshot } from './port.ts'
+import type { Row } from './snapshot-rows.ts'
 
 const millisToRead = 25_000
 const mostRows = 20_000
@@ -37,34 +35,3 @@ async function rowsOf(
   })
   return lines.length > mostRows ? [...rows, ['unread_rows', host.name, '']] : rows
 }
-
-/** What was added, removed or changed, whoever did it: certificates leave nothing in any of these places. */
-export function differenceOf(before: Snapshot, after: Snapshot): readonly Difference[] {
-  const [old, current] = [parsed(before), parsed(after)]
-  const found: Difference[] = []
-  for (const [key, row] of current) {
-    const was = old.get(key)
-    if (was === undefined) found.push(described('added', row))
-    else if (was[2] !== row[2]) found.push(described('changed', row))
-  }
-  for (const [key, row] of old) if (!current.has(key)) found.push(described('removed', row))
-  return found
-}
-
-function parsed(snapshot: Snapshot): Map<string, Row> {
-  const lines: readonly string[] = JSON.parse(snapshot)
-  return new Map(
-    lines.map((line) => {
-      const row: Row = JSON.parse(line)
-      return [JSON.stringify(row.slice(0, 2)), row]
-    }),
-  )
-}
-
-const described = (
-  change: 'added' | 'removed' | 'changed',
-  [kind, object, detail]: Row,
-): Difference => ({
-  what: `${kind}_${change}`,
-  object: detail === '' ? object : `${object} (${detail})`,
-})

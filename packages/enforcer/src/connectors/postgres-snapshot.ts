@@ -1,12 +1,10 @@
 import type pg from 'pg'
-import type { Difference, Snapshot } from './port.ts'
+import type { Snapshot } from './port.ts'
 import { type CatalogQuery, clusterCatalog, databaseCatalog } from './postgres-catalog.ts'
 import { logSetting } from './postgres-evidence.ts'
 import { grantOf } from './postgres-role.ts'
 import { type Connect, onSession } from './postgres-session.ts'
-
-/** `[kind, object, detail]`, sorted: equal catalogs give equal text. */
-type Row = readonly [kind: string, object: string, detail: string]
+import { type Row, snapshotOf } from './snapshot-rows.ts'
 
 /**
  * The cluster, and every database that the connector may enter; each that it may not is named. Logins of grants are left
@@ -34,7 +32,7 @@ export async function takeSnapshot(
   const compared = rows
     .filter((row) => !isTraceOfGrant(row) && !isLogOf(row, accounts))
     .map((row) => withoutCheckOut(row, accounts))
-  return JSON.stringify(compared.map((row) => JSON.stringify(row)).toSorted())
+  return snapshotOf(compared)
 }
 
 async function databasesOf(db: pg.Client): Promise<{ name: string; open: boolean }[]> {
@@ -57,34 +55,6 @@ async function readAll(
   }
   return all
 }
-
-/** What was added, removed or changed between two snapshots, whoever owns it. */
-export function differenceOf(before: Snapshot, after: Snapshot): readonly Difference[] {
-  const [old, current] = [parsed(before), parsed(after)]
-  const found: Difference[] = []
-  for (const [key, row] of current) {
-    const was = old.get(key)
-    if (was === undefined) found.push(described('added', row))
-    else if (was[2] !== row[2]) found.push(described('changed', row))
-  }
-  for (const [key, row] of old) if (!current.has(key)) found.push(described('removed', row))
-  return found
-}
-
-function parsed(snapshot: Snapshot): Map<string, Row> {
-  const lines: readonly string[] = JSON.parse(snapshot)
-  return new Map(
-    lines.map((line) => {
-      const row: Row = JSON.parse(line)
-      return [JSON.stringify(row.slice(0, 2)), row]
-    }),
-  )
-}
-
-const described = (
-  change: 'added' | 'removed' | 'changed',
-  [kind, object, detail]: Row,
-): Difference => ({ what: `${kind}_${change}`, object: `${object} (${detail})` })
 
 /** A login of a grant with no power of its own, or a plain membership of one: what applying makes. */
 function isTraceOfGrant([kind, object, detail]: Row): boolean {

@@ -8,11 +8,12 @@ import { grantOf, newPassword, roleOf, standingRoles, whyUnknown } from './postg
 import { connectWith, onSession } from './postgres-session.ts'
 import { type PostgresSettings, postgresSettings } from './postgres-settings.ts'
 import { type Access, sharedAccounts } from './postgres-shared.ts'
-import { differenceOf, takeSnapshot } from './postgres-snapshot.ts'
+import { takeSnapshot } from './postgres-snapshot.ts'
 import { excessOf, strangersOf } from './postgres-strangers.ts'
 import type { ConnectorPorts, MakeConnector } from './registry.ts'
 import { inRounds } from './rounds.ts'
 import { accountNamed, whyNotCheckedOut } from './shared-account.ts'
+import { differenceOf } from './snapshot-rows.ts'
 
 /** One PostgreSQL cluster as a target: a login per grant, in the roles that the grant names, or a shared account. */
 export const makePostgresConnector: MakeConnector = (settings, ports) =>
@@ -50,7 +51,7 @@ export function postgresConnector(
       here(target)
       return snapshot(target)
     },
-    difference: differenceOf,
+    difference: (before, after) => differenceOf(before, after),
     accounts: () => accounts,
     sharedAccount: accountNamed,
     refuses: (opening) =>

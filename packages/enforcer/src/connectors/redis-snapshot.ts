@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Difference, Snapshot } from './port.ts'
+import type { Snapshot } from './port.ts'
 import {
   type Connect,
   listOf,
@@ -10,9 +10,7 @@ import {
   textOf,
 } from './redis-session.ts'
 import { grantOf, listUsers } from './redis-user.ts'
-
-/** `[kind, object, detail]`, sorted: equal servers give equal text. */
-type Row = readonly [kind: string, object: string, detail: string]
+import { type Row, snapshotOf } from './snapshot-rows.ts'
 
 /** What decides who may come in, what runs by itself, and where data goes. */
 const watchedSettings = [
@@ -38,7 +36,7 @@ export async function takeSnapshot(
     ...(await settingRows(session)),
     ...(await replicaRows(session)),
   ])
-  return JSON.stringify(rows.map((row) => JSON.stringify(row)).toSorted())
+  return snapshotOf(rows)
 }
 
 /**
@@ -97,34 +95,3 @@ async function replicaRows(session: Session): Promise<Row[]> {
   const found = info.matchAll(/^slave\d+:ip=([^,]*),port=(\d+)/gm)
   return [...found].map(([, ip = '', port = '']) => ['replica', `${ip}:${port}`, ''])
 }
-
-/** What was added, removed or changed between two snapshots, whoever did it. */
-export function differenceOf(before: Snapshot, after: Snapshot): readonly Difference[] {
-  const [old, current] = [parsed(before), parsed(after)]
-  const found: Difference[] = []
-  for (const [key, row] of current) {
-    const was = old.get(key)
-    if (was === undefined) found.push(described('added', row))
-    else if (was[2] !== row[2]) found.push(described('changed', row))
-  }
-  for (const [key, row] of old) if (!current.has(key)) found.push(described('removed', row))
-  return found
-}
-
-function parsed(snapshot: Snapshot): Map<string, Row> {
-  const lines: readonly string[] = JSON.parse(snapshot)
-  return new Map(
-    lines.map((line) => {
-      const row: Row = JSON.parse(line)
-      return [JSON.stringify(row.slice(0, 2)), row]
-    }),
-  )
-}
-
-const described = (
-  change: 'added' | 'removed' | 'changed',
-  [kind, object, detail]: Row,
-): Difference => ({
-  what: `${kind}_${change}`,
-  object: detail === '' ? object : `${object} (${detail})`,
-})

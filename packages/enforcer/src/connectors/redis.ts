@@ -8,11 +8,12 @@ import { profilesNamed } from './redis-profile.ts'
 import { type Connect, connectWith, onSession } from './redis-session.ts'
 import { type RedisSettings, reachOf, redisSettings } from './redis-settings.ts'
 import { sharedAccounts } from './redis-shared.ts'
-import { differenceOf, takeSnapshot } from './redis-snapshot.ts'
+import { takeSnapshot } from './redis-snapshot.ts'
 import { excessOf, strangersOf } from './redis-strangers.ts'
 import { grantOf, listUsers } from './redis-user.ts'
 import type { ConnectorPorts, MakeConnector } from './registry.ts'
 import { accountNamed, accountOf, whyNotCheckedOut } from './shared-account.ts'
+import { differenceOf } from './snapshot-rows.ts'
 
 /** One Redis server as a target: a user per grant with the profiles that it names, or a shared account checked out. */
 export const makeRedisConnector: MakeConnector = (settings, ports) =>
@@ -46,7 +47,7 @@ export function redisConnector(settings: RedisSettings, ports: ConnectorPorts): 
   return {
     open: () => lock.take(),
     close: () => lock.release(),
-    difference: differenceOf,
+    difference: (before, after) => differenceOf(before, after),
     snapshot: (asked) => at(asked, () => takeSnapshot(connect, accounts)),
     refuses: (opening) => refusalOf(opening, settings, held),
     sharedAccount: accountNamed,

@@ -1,0 +1,84 @@
+/**
+ * A server's process that never outlives ours, for the estate, the drill and the heavy tests.
+ *
+ * @module
+ */
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
+import { closeSync, openSync } from 'node:fs'
+import { createServer, Socket } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
+
+export type Running = Readonly<{
+  child: ChildProcess
+  /** Resolves once it has ended: by force, when it takes too long. */
+  end(signal: NodeJS.Signals): Promise<void>
+}>
+
+export type ServerCommand = Readonly<{
+  program: string
+  args: readonly string[]
+  /** Gets what it prints. */
+  log: string
+  options?: Omit<SpawnOptions, 'stdio' | 'detached'>
+  /** Sent when it takes too long, and when we are gone. */
+  force?: NodeJS.Signals
+  millisToStop?: number
+}>
+
+/** Detached, so that a Ctrl-C at the terminal reaches us first and we decide what stops in which order. */
+export function startServer(command: ServerCommand): Running {
+  const { program, args, options = {}, force = 'SIGKILL', millisToStop = 15_000 } = command
+  const log = openSync(command.log, 'a', 0o600)
+  const stdio = ['ignore', log, log] as const
+  const child = spawn(program, args, { ...options, detached: true, stdio: [...stdio] })
+  closeSync(log)
+  const exited = new Promise<void>((done) => {
+    child.once('exit', () => done()).once('error', () => done())
+  })
+  const watchdog = watch(child, force)
+  void exited.then(() => watchdog?.kill('SIGKILL'))
+  const end = async (signal: NodeJS.Signals) => {
+    child.kill(signal)
+    const late = new AbortController()
+    const forcing = pause(millisToStop, undefined, { signal: late.signal }).then(
+      () => child.kill(force),
+      () => false,
+    )
+    await exited
+    late.abort()
+    await forcing
+  }
+  return { child, end }
+}
+
+/** Ends the server at once when this process is gone, however it went: the pipe closes with us. */
+function watch(child: ChildProcess, force: NodeJS.Signals): ChildProcess | null {
+  if (child.pid === undefined) return null
+  const script = `cat >/dev/null; kill -s "$2" "$1"`
+  const args = ['-c', script, 'sh', String(child.pid), force.replace('SIG', '')]
+  const watchdog = spawn('/bin/sh', args, {
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  })
+  watchdog.unref()
+  child.unref()
+  if (watchdog.stdin instanceof Socket) watchdog.stdin.unref()
+  return watchdog
+}
+
+export const hasEnded = ({ pid, exitCode, signalCode }: ChildProcess): boolean =>
+  pid === undefined || exitCode !== null || signalCode !== null
+
+/** Of the loopback interface. */
+export const freePort = (): Promise<number> =>
+  new Promise((done, fail) => {
+    const probe = createServer()
+    probe.once('error', fail).listen(0, '127.0.0.1', () => {
+      const address = probe.address()
+      probe.close(() =>
+        typeof address === 'object' && address !== null
+          ? done(address.port)
+          : fail(new Error('no port')),
+      )
+    })
+  })
