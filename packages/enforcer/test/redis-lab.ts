@@ -8,7 +8,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Instant } from '@halligan/core'
-import { createClient } from '@redis/client'
+import { RedisClient } from '@redis/client'
 import {
   type RedisOptions,
   type RedisServer,
@@ -119,10 +119,13 @@ const login = ({
   REDISCLI_AUTH: password = '',
 }: Credential): Promise<RedisDb> => connected(`redis://${user}:${password}@${host}:${port}`)
 
+const resp3 = { RESP: 3 } as const
+const newClient = RedisClient.factory(resp3)
+
 /** Connections that are ended under us are what is tested: not a failure of the process. */
 async function connected(url: string): Promise<RedisDb> {
-  const db = createClient({
-    ...{ url, RESP: 3, disableOfflineQueue: true, disableClientInfo: true },
+  const db = newClient({
+    ...{ url, ...resp3, disableOfflineQueue: true, disableClientInfo: true },
     ...{ maintNotifications: 'disabled', socket: { reconnectStrategy: false } },
   })
   db.on('error', () => undefined)

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { createClient } from '@redis/client'
+import { RedisClient } from '@redis/client'
 import { CredentialRefused } from './port.ts'
 import { clientOptions, type Login, type RedisSettings } from './redis-settings.ts'
 import { placeOf } from './secret-reference.ts'
@@ -113,9 +113,13 @@ function checkFit({ target }: RedisSettings, info: ReadonlyMap<string, string>):
     throw new TargetUnfit(`${target} does not say which run of it this is`)
 }
 
+/** `createClient` makes a class of 400 commands for each new login; this makes one for all. */
+const resp2 = { RESP: 2 } as const
+const newClient = RedisClient.factory(resp2)
+
 /** Logs in, as the connector unless somebody else is given. */
 export async function openWire(settings: RedisSettings, login?: Login): Promise<Wire> {
-  const client = createClient({ ...clientOptions(settings, login), RESP: 2 })
+  const client = newClient({ ...clientOptions(settings, login), ...resp2 })
   // Without a listener, a connection lost between two commands would end the process.
   client.on('error', () => undefined)
   const close = () => {
