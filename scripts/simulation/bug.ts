@@ -18,7 +18,10 @@ export type Bug = Readonly<{
   books?(books: Books, enforcer: string): Books
   connector?(connector: Connector, target: string, world: World): Connector
   /** Around all connectors of one enforcer. */
-  connectors?(connectors: ReadonlyMap<string, Connector>): ReadonlyMap<string, Connector>
+  connectors?(
+    connectors: ReadonlyMap<string, Connector>,
+    world: World,
+  ): ReadonlyMap<string, Connector>
   enforcerClock?(clock: Clock): Clock
   sealer?(sealer: Sealer): Sealer
 }>

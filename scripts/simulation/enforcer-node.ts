@@ -109,7 +109,7 @@ export function createEnforcerNode(world: World, name: EnforcerName): EnforcerNo
       ...{ estate: estateName, enforcer: name, signer: signerNamed(name) },
       pinned: (await foundedEstate()).rosterDigest,
       guard: guardOf(name),
-      connectors: bug.connectors?.(connectors) ?? connectors,
+      connectors: bug.connectors?.(connectors, world) ?? connectors,
       books: life.through(books, bookReadings),
       controlPlane: life.through({
         ...httpControlPlane(transport, caller),

@@ -109,7 +109,7 @@ function judgeTime(
   for (const invariant of [18, 21, 25]) tally.checked(invariant)
   // Either it does not know that time is up, or it knows and waits: for another target, or for its server.
   const knows = holdIn(enforcer.books.hold(story.grant, target.name), 'ending')
-  const waitsForOther = knows && enforcer.targets.some((each) => each.isIll())
+  const waitsForOther = knows && enforcer.targets.some((each) => wasIllSince(each, due))
   if (now > Math.max(due, able) + promptMillis) {
     const invariant = waitsForOther ? 25 : knows ? 18 : 21
     throw new Violation(invariant, `${name} stands ${now - due} ms after its end`)
@@ -122,6 +122,10 @@ function judgeTime(
       `${name} stands ${now - heard} ms after it could be heard of`,
     )
 }
+
+/** Now, or not long before `due`. */
+const wasIllSince = (target: Target, due: number): boolean =>
+  target.wellSince() > due - 2 * promptMillis
 
 /** Access past its end and the promise is either gone or on the books. */
 function judgeOverdue(world: World, story: Story, target: Target): void {

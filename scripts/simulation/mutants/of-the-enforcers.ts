@@ -22,22 +22,30 @@ const everyConnector =
 
 const later = (world: World, millis: number) => (world.agenda.now() + millis) as Instant
 
-/** The connectors of one enforcer, of which one call is made at a time. */
-function queued(connectors: ReadonlyMap<string, Connector>): Map<string, Connector> {
+/** The connectors of one enforcer, of which one call is made at a time, with half a minute's patience for a sick target. */
+function queued(
+  connectors: ReadonlyMap<string, Connector>,
+  world: World,
+): Map<string, Connector> {
   let queue: Promise<unknown> = Promise.resolve()
-  const behindIt = (connector: Connector): Connector =>
+  const behindIt = (target: string, connector: Connector): Connector =>
     new Proxy(connector, {
       get(port, name, receiver) {
         const member: unknown = Reflect.get(port, name, receiver)
         if (typeof member !== 'function' || !remote.has(name)) return member
         return (...args: unknown[]) => {
           const mine = queue.then(() => member.apply(port, args))
-          queue = mine.catch(() => null)
+          queue = mine
+            .catch(() => null)
+            .then(() => {
+              const isIll = targetNamed(world, target).isIll()
+              return isIll ? world.agenda.sleep(30_000, 'patience') : null
+            })
           return mine
         }
       },
     })
-  return new Map([...connectors].map(([name, each]) => [name, behindIt(each)]))
+  return new Map([...connectors].map(([name, each]) => [name, behindIt(name, each)]))
 }
 
 export const mutantEnforcers: readonly Mutant[] = [
@@ -186,7 +194,7 @@ export const mutantEnforcers: readonly Mutant[] = [
   {
     invariant: 25,
     name: 'one queue for all targets of an enforcer',
-    faults: ['targetSlow', 'targetDown'],
+    faults: ['targetSlow', 'targetDown', 'targetLosesAnswers'],
     bug: { connectors: queued },
   },
 ]
