@@ -116,6 +116,7 @@ async function setSecret(
   secret: string,
 ): Promise<void> {
   const { settings, vault } = site
+  await settleProposal(site, name, dn)
   await vault.propose(settings.target, name, secret)
   await onSession(site.connect, ({ client }) =>
     client.modify(dn, replacing('userPassword', [hashed(secret, settings.passwordScheme)])),
@@ -123,6 +124,13 @@ async function setSecret(
   if ((await opens(settings, settings.url, dn, secret)) !== true)
     throw new Error(`the new secret of account ${name} does not open it`)
   await vault.confirm(settings.target, name)
+}
+
+/** A proposal that the directory had taken when we died is the only secret that works: the next must not overwrite it. */
+async function settleProposal({ settings, vault }: Site, name: string, dn: string) {
+  const { proposed } = await vault.secrets(settings.target, name)
+  if (proposed !== null && (await opens(settings, settings.url, dn, proposed)) === true)
+    await vault.confirm(settings.target, name)
 }
 
 /** Locks whoever has the exposed secret out, by replacing it. */

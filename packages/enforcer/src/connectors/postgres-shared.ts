@@ -15,7 +15,7 @@ import { probeLogin } from './postgres-probe.ts'
 import { type Connect, onSession, type Session } from './postgres-session.ts'
 import type { PostgresSettings } from './postgres-settings.ts'
 import type { ConnectorPorts } from './registry.ts'
-import { oneAtATime } from './rounds.ts'
+import { oneAtATimePer } from './rounds.ts'
 import {
   accountOf,
   heldByAnother,
@@ -50,11 +50,13 @@ export type SharedAccounts = Readonly<{
   access: Access
 }>
 
-/** Openings, endings and rotations go one after the other, so that what is counted stays true while it is acted on. */
+/**
+ * Openings, endings and rotations of one account go one after the other, so that what is counted stays true while it is acted on.
+ */
 export function sharedAccounts(lent: Lent): SharedAccounts {
   const { settings, ports, connect, lock } = lent
   const { target, accounts = [] } = settings
-  const inTurn = oneAtATime()
+  const inTurn = oneAtATimePer<string>()
   /** While one is being rotated, its own logins are not somebody else's. */
   const rotating = new Set<string>()
   const of = (grant: GrantId) => accountOf(ports.held(target, grant), grant)
@@ -64,7 +66,7 @@ export function sharedAccounts(lent: Lent): SharedAccounts {
     resting: () =>
       restingAccounts(accounts, ports.held(target)).filter((one) => !rotating.has(one)),
     rotate: (account) =>
-      inTurn(async () => {
+      inTurn(account, async () => {
         rotating.add(account)
         try {
           const kept = { account, settings, vault: ports.vault }
@@ -79,7 +81,7 @@ export function sharedAccounts(lent: Lent): SharedAccounts {
 function accessTo(
   { settings, ports, connect, lock }: Lent,
   of: SharedAccounts['of'],
-  inTurn: ReturnType<typeof oneAtATime>,
+  inTurn: ReturnType<typeof oneAtATimePer<string>>,
 ): Access {
   const { target } = settings
   const keeping = (account: string): Keeping => ({ account, settings, vault: ports.vault })
@@ -104,17 +106,19 @@ function accessTo(
   }
   return {
     apply: (opening, password) =>
-      inTurn(() => lock.whileHeld((session) => apply(session, opening, password))),
+      inTurn(mustHave(opening.grant), () =>
+        lock.whileHeld((session) => apply(session, opening, password)),
+      ),
     async reseal(grant, password) {
       const account = mustHave(grant)
-      await inTurn(() =>
+      await inTurn(account, () =>
         lock.whileHeld((session) => recheckOut(session, keeping(account), password)),
       )
       return credentialOf(settings, account, password)
     },
     present: (grant) => onSession(connect, ({ db }) => isCheckedOut(db, mustHave(grant))),
     end: (grant) =>
-      inTurn(async () => {
+      inTurn(mustHave(grant), async () => {
         const account = mustHave(grant)
         if (!isCounted(grant, account)) await endAccess(connect, account, 'shared')
       }),

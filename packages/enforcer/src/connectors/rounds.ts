@@ -61,6 +61,16 @@ export function oneAtATime(): <T>(work: () => Promise<T>) => Promise<T> {
   }
 }
 
+/** As {@link oneAtATime}, for each key by itself: nobody waits for another's. */
+export function oneAtATimePer<K>(): <T>(key: K, work: () => Promise<T>) => Promise<T> {
+  const turns = new Map<K, ReturnType<typeof oneAtATime>>()
+  return (key, work) => {
+    const turn = turns.get(key) ?? oneAtATime()
+    turns.set(key, turn)
+    return turn(work)
+  }
+}
+
 /** `width` pieces of work at a time, in turn. Null at once, unbegun, when `most` others already wait or run. */
 export function inTurns(width: number, most = Number.POSITIVE_INFINITY) {
   const waiting: (() => void)[] = []
