@@ -46,6 +46,13 @@ describeAtSshd(() => {
       expect(after).not.toBe(before)
       expect(after).not.toContain('hashed')
     }
+    // In the old place, where hashes stood before there was a shadow file.
+    await at.lab.sh(`sed -i 's/^deploy:x:/deploy:$6$salt$hashed:/' /etc/passwd`)
+    expect(await at.connector.snapshot(labTarget)).not.toContain('hashed')
+    // Without PAM, sshd lets nobody into an account that is locked.
+    await at.lab.sh(
+      `sed -i 's/^deploy:[^:]*:/deploy:x:/' /etc/passwd; usermod -p '*' deploy`,
+    )
   })
 
   test('EN-26 whoever stole the CA key is let in nowhere, and is told of', async () => {
