@@ -1,5 +1,5 @@
 import { existsSync, statSync } from 'node:fs'
-import type { Guard } from '@halligan/core'
+import type { GrantId, Guard, Instant, PrincipalId } from '@halligan/core'
 import { askTarget } from './ask-target.ts'
 import { makeConnectors } from './compose.ts'
 import {
@@ -44,7 +44,7 @@ export async function check(dir: string): Promise<readonly Finding[]> {
     ...(guard?.value ? soloRoutes(guard.value) : []),
     ...clocks(),
     attempt('vault', () => checkVault(pathsIn(dir).vault)).finding,
-    ...(config.value === null ? [] : await targets(config.value)),
+    ...(config.value === null ? [] : await targets(config.value, guard?.value ?? null)),
   ]
 }
 
@@ -91,14 +91,41 @@ function clocks(): readonly Finding[] {
 
 const host = { scheduler: hostScheduler }
 
-async function targets(config: Config): Promise<readonly Finding[]> {
+async function targets(config: Config, guard: Guard | null): Promise<readonly Finding[]> {
   const all = attempt('connectors', () => makeConnectors(config, noPorts))
   if (all.value === null) return [all.finding]
   const found = await Promise.all(
-    [...all.value].map(([target, connector]) => lookAt(target, connector)),
+    [...all.value].map(async ([target, connector]) => [
+      ...meaningless(target, connector, guard?.targets[target]?.privileges ?? []),
+      ...(await lookAt(target, connector)),
+    ]),
   )
   return found.flat()
 }
+
+/** A privilege that the guard allows and that the connector does not know opens nothing on the night. */
+function meaningless(
+  target: string,
+  connector: Connector,
+  privileges: readonly string[],
+): readonly Finding[] {
+  const asked = { grant: nobodys, target, requester: 'nobody' as PrincipalId }
+  const never = { overlapKey: target, applyBefore: 0 as Instant, deadline: 0 as Instant }
+  return privileges
+    .filter((privilege) => {
+      const opening = { ...asked, ...never, privileges: [privilege] }
+      return connector.refuses?.(opening) === 'unknown_privilege'
+    })
+    .map((privilege) =>
+      finding(
+        `guard ${target}`,
+        'fail',
+        `${privilege} means nothing here: it is in no setting of the connector`,
+      ),
+    )
+}
+
+const nobodys = `g-${'a'.repeat(26)}` as GrantId
 
 async function lookAt(target: string, connector: Connector): Promise<readonly Finding[]> {
   const standing = await askTarget(host, () => connector.standing(target))

@@ -56,6 +56,14 @@ describe.each(installations)('enforcer check at $name', ({ binaries }) => {
 
   test.each<[string, () => void | Promise<void>, RegExp]>([
     [
+      'a privilege of the guard that the connector does not know',
+      () => {
+        const { guard } = pathsIn(it.dir)
+        writeFileSync(guard, readFileSync(guard, 'utf8').replaceAll(role, 'acl:payments'))
+      },
+      /acl:payments means nothing here/,
+    ],
+    [
       'a setting that is unknown',
       () => setTarget({ kind: 'postgres', url: { file: lab.urlFile }, ulr: 1 }),
       /unknown setting ulr/,

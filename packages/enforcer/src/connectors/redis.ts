@@ -45,6 +45,8 @@ export function redisConnector(settings: RedisSettings, ports: ConnectorPorts): 
   }
 
   return {
+    // Each ending is a few short connections of its own: many of them wait for nobody.
+    endsAtOnce: 32,
     open: () => lock.take(),
     close: () => lock.release(),
     difference: (before, after) => differenceOf(before, after),
