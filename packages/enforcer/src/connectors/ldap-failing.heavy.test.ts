@@ -56,6 +56,7 @@ describeAt('OpenLDAP', () => {
         lab.proxy.release()
         expect(await led.present()).not.toEqual([])
         await led.finish()
+        await led.connector.close()
       }
     },
   )
