@@ -12,7 +12,7 @@ import { excessOf, standingOn, strangersOn } from './linux-strangers.ts'
 import { accountInRule, removeRule, ruleTextOf } from './linux-sudoers.ts'
 import type { Connector, Opening } from './port.ts'
 import type { ConnectorPorts, MakeConnector } from './registry.ts'
-import { inTurns } from './rounds.ts'
+import { oneAtATimePer } from './rounds.ts'
 
 /** The host that the enforcer runs on, as root: groups and sudo rules for accounts that people have there. */
 export const makeLinuxConnector: MakeConnector = (settings, ports) =>
@@ -25,7 +25,8 @@ export function linuxConnector(
 ): Connector {
   const lock = hostLock(host)
   const notes = notesIn(settings, ports)
-  const inTurn = turnsPerAccount()
+  // What is read of an account's grants and then acted on is one piece of work.
+  const inTurn = oneAtATimePer<string>()
   const own = (target: string) => {
     if (target !== settings.target) throw new Error(`${target} is not ${settings.target}`)
   }
@@ -130,16 +131,4 @@ async function resealed(
   if (note === null || !stands || !(await probePresence(host, grant, note)))
     throw new Error(`${grant} does not stand on this host`)
   return { LINUX_ACCOUNT: note.account }
-}
-
-/** What is read of an account's grants and then acted on is one piece of work. */
-function turnsPerAccount() {
-  const turns = new Map<string, ReturnType<typeof inTurns>>()
-  return async <T>(account: string, work: () => Promise<T>): Promise<T> => {
-    const turn = turns.get(account) ?? inTurns(1)
-    turns.set(account, turn)
-    const done = await turn(async () => ({ value: await work() }))
-    if (done === null) throw new Error('a turn without a limit is never refused')
-    return done.value
-  }
 }

@@ -23,7 +23,7 @@ import { endAccess, sessionsGone } from './mariadb-ending.ts'
 import { loginRefused, noSessions, opens } from './mariadb-probe.ts'
 import { onSession, type Session } from './mariadb-session.ts'
 import type { Held, Opening } from './port.ts'
-import { inTurns } from './rounds.ts'
+import { oneAtATimePer } from './rounds.ts'
 
 export type SharedPorts = AccessPorts &
   Readonly<{ vault: Vault; held(grant?: GrantId): readonly Held[] }>
@@ -32,12 +32,10 @@ export type SharedAccounts = Readonly<{
   at(account: string): Access
   rotate(account: string): Promise<readonly ProbeResult[]>
   /** `work` while none of the above is about the account. */
-  quietly: Quietly
+  quietly: ReturnType<typeof oneAtATimePer<string>>
   /** What the vault holds for it. */
   secrets(account: string): Promise<VaultSecrets>
 }>
-
-type Quietly = <T>(account: string, work: () => Promise<T>) => Promise<T>
 
 /** The shared account that these privileges check out, or null. */
 export const sharedIn = (privileges: readonly string[]): string | null => {
@@ -46,7 +44,7 @@ export const sharedIn = (privileges: readonly string[]): string | null => {
 }
 
 export function sharedAccounts(ports: SharedPorts): SharedAccounts {
-  const quietly = onePerKey()
+  const quietly = oneAtATimePer<string>()
   return {
     quietly,
     secrets: (account) => ports.vault.secrets(ports.settings.target, account),
@@ -218,16 +216,5 @@ function noteRotation({ account, held, notes }: Desk): void {
   for (const { grant } of held()) {
     const note = notes.get(grant)
     if (note?.shared === account) notes.put(grant, { ...note, rotated: true })
-  }
-}
-
-/** One piece of work at a time for each key. */
-function onePerKey(): Quietly {
-  const turns = new Map<string, ReturnType<typeof inTurns>>()
-  return async <T>(key: string, work: () => Promise<T>): Promise<T> => {
-    const turn = turns.get(key) ?? inTurns(1)
-    turns.set(key, turn)
-    // Null only where a limit of waiting is set.
-    return (await turn(work)) as T
   }
 }

@@ -10,7 +10,7 @@ import {
   type Session,
   textOf,
 } from './redis-session.ts'
-import { inTurns } from './rounds.ts'
+import { oneAtATime } from './rounds.ts'
 
 /**
  * One enforcer per target (PROTOCOL 6): a key that names the connection which set it, the run of the server and the owner. It is
@@ -82,9 +82,7 @@ export function targetLock(connect: Connect, target: string): TargetLock {
   const key = lockKey(target)
   let mine: Mine | null = null
   let beat: NodeJS.Timeout | undefined
-  const turns = inTurns(1)
-  // Null only where a limit of waiting is set.
-  const inTurn = async <T>(work: () => Promise<T>): Promise<T> => (await turns(work)) as T
+  const inTurn = oneAtATime()
 
   const lose = (session: Session) => {
     if (mine?.session !== session) return

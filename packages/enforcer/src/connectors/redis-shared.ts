@@ -23,7 +23,7 @@ import {
   saving,
   type User,
 } from './redis-user.ts'
-import { inTurns } from './rounds.ts'
+import { oneAtATimePer } from './rounds.ts'
 import { accountNamed } from './shared-account.ts'
 
 export type SharedPorts = AccessPorts & Readonly<{ vault: Vault; held(): readonly Held[] }>
@@ -32,15 +32,13 @@ export type SharedAccounts = Readonly<{
   at(account: string): Access
   rotate(account: string): Promise<readonly ProbeResult[]>
   /** `work` while none of the above is about the account. */
-  quietly: Quietly
+  quietly: ReturnType<typeof oneAtATimePer<string>>
   /** What the vault holds for it. */
   secrets(account: string): Promise<VaultSecrets>
 }>
 
-type Quietly = <T>(account: string, work: () => Promise<T>) => Promise<T>
-
 export function sharedAccounts(ports: SharedPorts): SharedAccounts {
-  const quietly = onePerKey()
+  const quietly = oneAtATimePer<string>()
   return {
     quietly,
     secrets: (account) => ports.vault.secrets(ports.settings.target, account),
@@ -243,16 +241,5 @@ function noteRotation({ account, held, notes }: Desk): void {
   for (const { grant } of held()) {
     const note = notes.get(grant)
     if (note?.shared === account) notes.put(grant, { ...note, rotated: true })
-  }
-}
-
-/** One piece of work at a time for each key. */
-function onePerKey(): Quietly {
-  const turns = new Map<string, ReturnType<typeof inTurns>>()
-  return async <T>(key: string, work: () => Promise<T>): Promise<T> => {
-    const turn = turns.get(key) ?? inTurns(1)
-    turns.set(key, turn)
-    // Null only where a limit of waiting is set.
-    return (await turn(work)) as T
   }
 }
