@@ -7,7 +7,8 @@
  */
 import type { GrantId, Instant, ProbeResult } from '@halligan/core'
 import type { Vault, VaultSecrets } from '../store/port.ts'
-import type { Access, AccessPorts } from './mariadb-access.ts'
+import type { Access } from './access.ts'
+import type { AccessPorts } from './mariadb-access.ts'
 import {
   checkClock,
   conferredBy,

@@ -1,5 +1,6 @@
 import type { GrantId } from '@halligan/core'
-import { type Access, ownAccounts } from './mariadb-access.ts'
+import type { Access } from './access.ts'
+import { ownAccounts } from './mariadb-access.ts'
 import { conferredBy, grantOf, isLocked, listAccounts, TooLate } from './mariadb-account.ts'
 import { evidenceOf } from './mariadb-evidence.ts'
 import { targetLock } from './mariadb-lock.ts'

@@ -1,4 +1,5 @@
-import type { GrantId, Instant, ProbeResult } from '@halligan/core'
+import type { GrantId, Instant } from '@halligan/core'
+import type { Access } from './access.ts'
 import type { Opening } from './port.ts'
 import { endAccess } from './redis-ending.ts'
 import { type HeldLock, type TargetLock, TooLate, targetNow } from './redis-lock.ts'
@@ -18,19 +19,6 @@ import {
   userIn,
   userOf,
 } from './redis-user.ts'
-
-/** What is done about grants, in the one way for users of their own and in the other for a shared account. */
-export type Access = Readonly<{
-  user(grant: GrantId): string
-  /** Answers the password. Throws {@link TooLate} once what was made, now or by an earlier call, is ended. */
-  open(opening: Opening): Promise<string>
-  reseal(grant: GrantId): Promise<string>
-  isOpen(grant: GrantId): Promise<boolean>
-  end(grant: GrantId): Promise<void>
-  probe(grant: GrantId): Promise<readonly ProbeResult[]>
-  /** Throws while the grant may still log in. */
-  cleanUp(grant: GrantId): Promise<void>
-}>
 
 export type AccessPorts = Readonly<{
   connect: Connect

@@ -7,10 +7,11 @@
  */
 import type { GrantId, Instant, ProbeResult } from '@halligan/core'
 import type { Vault, VaultSecrets } from '../store/port.ts'
+import type { Access } from './access.ts'
 import type { Held, Opening } from './port.ts'
 import { endAccess, killing, sessionsGone } from './redis-ending.ts'
 import { type Gate, type HeldLock, TooLate, targetNow } from './redis-lock.ts'
-import type { Access, AccessPorts } from './redis-own.ts'
+import type { AccessPorts } from './redis-own.ts'
 import { loginRefused, look, noClients, opens } from './redis-probe.ts'
 import { onSession } from './redis-session.ts'
 import {
