@@ -7,7 +7,7 @@ import type { GrantId } from '@halligan/core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { pathsIn } from '../src/config.ts'
 import { freshGrant } from '../src/connectors/connector.contract.ts'
-import { roleOf } from '../src/connectors/postgres-role.ts'
+import { roleOf, rolePrefix } from '../src/connectors/postgres-role.ts'
 import { openVault } from '../src/store/vault.ts'
 import { type EnforcerProcess, enforcerProcess, eventually } from './enforcer-process.ts'
 import { openPostgresLab, type PostgresLab } from './postgres-lab.ts'
@@ -34,7 +34,20 @@ beforeEach(async () => {
   const settings = { kind: 'postgres', url: { file: lab.urlFile }, accounts: [account] }
   it = await enforcerProcess(lab.target, settings, [role, `account:${account}`])
 })
-afterEach(() => it.remove())
+afterEach(async () => {
+  await it.remove()
+  await dropLogins()
+})
+
+/** A killed process leaves its logins standing: the next one would rightly report them as drift. */
+const dropLogins = (): Promise<void> =>
+  lab.asSuperuser(async (db) => {
+    const { rows } = await db.query<{ role: string }>(
+      'select quote_ident(rolname) as role from pg_roles where starts_with(rolname::text, $1)',
+      [rolePrefix],
+    )
+    for (const { role } of rows) await db.query(`drop role ${role}`)
+  })
 
 /** The ground truth: whether the login may log in, by the catalog. */
 const mayLogIn = (name: string): Promise<boolean> =>
