@@ -2,11 +2,11 @@ import type { Access } from './access.ts'
 import {
   accountOf,
   applyAccount,
-  conferredBy,
   mayLogIn,
   newPassword,
   readAccount,
   resealAccount,
+  rolesNamed,
   TooLate,
   whileApplying,
 } from './mariadb-account.ts'
@@ -60,14 +60,14 @@ export function ownAccounts(ports: AccessPorts): Access {
 }
 
 /** Whatever fails, nothing is left open. */
-function open(
+async function open(
   { connect, settings, lock, notes }: AccessPorts,
   opening: Opening,
 ): Promise<string> {
   const { grant, privileges } = opening
   const account = accountOf(grant)
-  const conferred = conferredBy(privileges)
-  const roles = conferred?.kind === 'roles' ? conferred.roles : []
+  const roles = rolesNamed(privileges)
+  if (roles === null) throw new Error(`${privileges.join(', ')}: unknown_privilege`)
   const password = newPassword()
   return lock.whileHeld(async (session) => {
     try {

@@ -23,23 +23,13 @@ export function grantOf(account: string): GrantId | null {
   return parsed.ok ? parsed.value : null
 }
 
-/** What a grant confers: roles on an account of its own, or a shared account as it is. */
-export type Conferred = Readonly<
-  { kind: 'roles'; roles: readonly string[] } | { kind: 'shared'; account: string }
->
-
-/** Null when it is neither. `role:NAME` means: may do what NAME may. */
-export function conferredBy(privileges: readonly string[]): Conferred | null {
-  const named = privileges.map((privilege) =>
-    /^(role|account):([A-Za-z_][A-Za-z0-9_-]{0,62})$/.exec(privilege),
+/** The roles that these privileges confer, each once; null when one of them is no role. `role:NAME` means: may do what NAME may. */
+export function rolesNamed(privileges: readonly string[]): readonly string[] | null {
+  const roles = privileges.map(
+    (privilege) => /^role:([A-Za-z_][A-Za-z0-9_-]{0,62})$/.exec(privilege)?.[1],
   )
-  const roles = named.flatMap((match) => (match?.[1] === 'role' ? [match[2] ?? ''] : []))
-  if (roles.length > 0 && roles.length === privileges.length)
-    return { kind: 'roles', roles: [...new Set(roles)] }
-  const [only] = named
-  return privileges.length === 1 && only?.[1] === 'account'
-    ? { kind: 'shared', account: only[2] ?? '' }
-    : null
+  if (roles.length === 0 || roles.includes(undefined)) return null
+  return [...new Set(roles.filter((role) => role !== undefined))]
 }
 
 /** 256 random bits in printable ASCII. */

@@ -11,7 +11,6 @@ import type { Access } from './access.ts'
 import type { AccessPorts } from './mariadb-access.ts'
 import {
   checkClock,
-  conferredBy,
   hashOf,
   mayLogIn,
   newPassword,
@@ -25,6 +24,7 @@ import { loginRefused, noSessions, opens } from './mariadb-probe.ts'
 import { onSession, type Session } from './mariadb-session.ts'
 import type { Held, Opening } from './port.ts'
 import { oneAtATimePer } from './rounds.ts'
+import { accountNamed, mustBeFree } from './shared-account.ts'
 
 export type SharedPorts = AccessPorts &
   Readonly<{ vault: Vault; held(grant?: GrantId): readonly Held[] }>
@@ -37,12 +37,6 @@ export type SharedAccounts = Readonly<{
   /** What the vault holds for it. */
   secrets(account: string): Promise<VaultSecrets>
 }>
-
-/** The shared account that these privileges check out, or null. */
-export const sharedIn = (privileges: readonly string[]): string | null => {
-  const conferred = conferredBy(privileges)
-  return conferred?.kind === 'shared' ? conferred.account : null
-}
 
 export function sharedAccounts(ports: SharedPorts): SharedAccounts {
   const quietly = oneAtATimePer<string>()
@@ -80,7 +74,7 @@ const othersOf = ({ held, account }: Desk, grant: GrantId | null): readonly Held
     (other) =>
       other.grant !== grant &&
       other.phase === 'standing' &&
-      sharedIn(other.privileges) === account,
+      accountNamed(other.privileges) === account,
   )
 
 /** In the vault, then at the target, then seen there, then confirmed. */
@@ -103,6 +97,7 @@ async function settle(desk: Desk, session: Session): Promise<string | null> {
 
 /** A fresh secret, but beside an overlapping grant the one that is out already: neither loses access for a moment. */
 async function checkOut(desk: Desk, opening: Opening): Promise<string> {
+  mustBeFree(opening, desk.settings.accounts ?? [], desk.held())
   return desk.lock.whileHeld(async (session) => {
     try {
       return await whileApplying(session, desk.account, () =>

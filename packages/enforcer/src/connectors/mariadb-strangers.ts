@@ -1,8 +1,9 @@
 import { grantOf, hashOf, isLocked, listAccounts } from './mariadb-account.ts'
 import { type Connect, onSession, type Session } from './mariadb-session.ts'
 import type { MariadbSettings } from './mariadb-settings.ts'
-import { type SharedAccounts, sharedIn } from './mariadb-shared.ts'
+import type { SharedAccounts } from './mariadb-shared.ts'
 import type { Difference, Excess, Held } from './port.ts'
+import { accountNamed } from './shared-account.ts'
 
 /**
  * Accounts that look like ours and are no grant's, and shared accounts that somebody uses or changed without one (EN-26).
@@ -46,7 +47,7 @@ async function ofShared(
   )
   const changed =
     known.length > 0 && listed.some(({ hash }) => hash === null || !known.includes(hash))
-  const grants = held().filter(({ privileges }) => sharedIn(privileges) === account)
+  const grants = held().filter(({ privileges }) => accountNamed(privileges) === account)
   const isExplained = grants.some(({ phase }) => phase !== 'closing')
   const isClosing = grants.length > 0 && !isExplained
   const isShut = known.length > 0 && !isExplained && listed.some(isLocked)

@@ -1,17 +1,18 @@
 import type { GrantId } from '@halligan/core'
 import type { Access } from './access.ts'
 import { ownAccounts } from './mariadb-access.ts'
-import { conferredBy, grantOf, isLocked, listAccounts, TooLate } from './mariadb-account.ts'
+import { grantOf, isLocked, listAccounts, rolesNamed, TooLate } from './mariadb-account.ts'
 import { evidenceOf } from './mariadb-evidence.ts'
 import { targetLock } from './mariadb-lock.ts'
 import { notesIn } from './mariadb-note.ts'
 import { type Connect, connectWith, onSession } from './mariadb-session.ts'
 import { clientConfig, type MariadbSettings, mariadbSettings } from './mariadb-settings.ts'
-import { sharedAccounts, sharedIn } from './mariadb-shared.ts'
+import { sharedAccounts } from './mariadb-shared.ts'
 import { takeSnapshot } from './mariadb-snapshot.ts'
 import { excessOf, strangersOf } from './mariadb-strangers.ts'
 import type { Connector, Credential, Held, Opening } from './port.ts'
 import type { ConnectorPorts, MakeConnector } from './registry.ts'
+import { accountNamed, accountOf, whyNotCheckedOut } from './shared-account.ts'
 import { differenceOf } from './snapshot-rows.ts'
 
 /** One MariaDB server as a target: an account per grant in the roles that it names, or a shared account checked out. */
@@ -36,9 +37,7 @@ export function mariadbConnector(
   /** The grant's note says it, or its order does where a crash came before the note. */
   const accessOf = (grant: GrantId, target: string): Access => {
     here(target)
-    const order = held(grant).find((each) => each.grant === grant)
-    const ordered = order === undefined ? null : sharedIn(order.privileges)
-    return accessBy(notes.get(grant)?.shared ?? ordered)
+    return accessBy(notes.get(grant)?.shared ?? accountOf(held(grant), grant))
   }
   const here = (target: string) => {
     if (target !== settings.target) throw new Error(`${target} is not ${settings.target}`)
@@ -59,14 +58,12 @@ export function mariadbConnector(
     close: () => lock.release(),
     difference: (before, after) => differenceOf(before, after),
     snapshot: (target) => at(target, () => takeSnapshot(connect)),
-    refuses: (opening) => refusalOf(opening, accounts, held),
-    sharedAccount: sharedIn,
+    refuses: (opening) => refusalOf(opening, accounts, held()),
+    sharedAccount: accountNamed,
     accounts: () => accounts,
     apply: async (opening) => {
       here(opening.target)
-      const refused = refusalOf(opening, accounts, held)
-      if (refused !== null) throw new Error(`${opening.privileges.join(', ')}: ${refused}`)
-      const access = accessBy(sharedIn(opening.privileges))
+      const access = accessBy(accountNamed(opening.privileges))
       try {
         const password = await access.open(opening)
         const user = access.user(opening.grant)
@@ -106,23 +103,14 @@ export function mariadbConnector(
   }
 }
 
-/** A second requester waits until the first one's grant is all done: both would know the secret otherwise. */
 function refusalOf(
-  { grant, requester, privileges }: Opening,
+  opening: Opening,
   accounts: readonly string[],
-  held: () => readonly Held[],
+  held: readonly Held[],
 ): string | null {
-  const conferred = conferredBy(privileges)
-  if (conferred === null) return 'unknown_privilege'
-  if (conferred.kind === 'roles') return null
-  if (!accounts.includes(conferred.account)) return 'no_account'
-  const isOthers = held().some(
-    (other) =>
-      other.grant !== grant &&
-      other.requester !== requester &&
-      sharedIn(other.privileges) === conferred.account,
-  )
-  return isOthers ? 'account_in_use' : null
+  if (accountNamed(opening.privileges) !== null)
+    return whyNotCheckedOut(opening, accounts, held)
+  return rolesNamed(opening.privileges) === null ? 'unknown_privilege' : null
 }
 
 /** Accounts of grants that may log in or still have a role, and shared accounts that are open for one of `checkedOut`. */
@@ -136,7 +124,7 @@ async function standingGrants(
     .map(({ user }) => grantOf(user))
     .filter((grant) => grant !== null)
   const shared = checkedOut.filter(({ privileges }) =>
-    listed.some((each) => !isLocked(each) && each.user === sharedIn(privileges)),
+    listed.some((each) => !isLocked(each) && each.user === accountNamed(privileges)),
   )
   return [...new Set([...own, ...shared.map(({ grant }) => grant)])]
 }

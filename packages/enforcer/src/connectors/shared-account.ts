@@ -52,6 +52,20 @@ export function whyNotCheckedOut(
   return isTaken ? 'account_in_use' : null
 }
 
+/**
+ * Throws when the account of an accepted opening is not to be had. That an earlier grant of the same person has begun to end is
+ * no reason: this one stands in the books by now, and the ending leaves it the account.
+ */
+export function mustBeFree(
+  opening: Opening,
+  accounts: readonly string[],
+  held: readonly Held[],
+): void {
+  const others = held.filter(({ requester }) => requester !== opening.requester)
+  const refused = whyNotCheckedOut(opening, accounts, others)
+  if (refused !== null) throw new Error(`${opening.privileges.join(', ')}: ${refused}`)
+}
+
 /** Accounts that no unfinished grant has. */
 export const restingAccounts = (
   accounts: readonly string[],
