@@ -73,7 +73,8 @@ async function open(
   const user = userOf(grant)
   const password = newPassword()
   const mayStay = settings.unendable === true
-  const profiles = profilesNamed(privileges, settings.profiles ?? {}) ?? []
+  const profiles = profilesNamed(privileges, settings.profiles ?? {})
+  if (profiles === null) throw new Error(`${privileges.join(', ')}: unknown_privilege`)
   const rules = rulesOf(profiles, mayStay)
   const gate = await held.gate(user, applyBefore)
   const note = { shared: null, password, rotated: false, rights: null }

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { GrantId } from '@halligan/core'
+import type { GrantId, PrincipalId } from '@halligan/core'
 import { expect, test } from 'vitest'
 import { describeAt } from '../../test/real-server.ts'
 import { isAlive, redisGrantee } from '../../test/redis-grantee.ts'
@@ -40,11 +40,11 @@ describeAt('Redis', () => {
       REDISCLI_AUTH: current ?? 'none',
     }
   }
-  const refusal = (requester: string, named = privilege) =>
+  const refusal = (requester: string, ...privileges: readonly string[]) =>
     at.connector.refuses?.({
       grant: freshGrant(),
       requester,
-      privileges: [named],
+      privileges: privileges.length === 0 ? [privilege] : privileges,
     } as unknown as Opening)
 
   test('EN-20 an account is sealed: the vault opens it, whatever opened it before does not', async () => {
@@ -143,17 +143,41 @@ describeAt('Redis', () => {
     await checkOut()
     expect(refusal('ada')).toBeNull()
     expect(refusal('bob')).toBe('account_in_use')
-    await end()
-    at.books.become(at.grant, 'closing')
-    expect(refusal('bob')).toBe('account_in_use')
+    for (const phase of ['ending', 'closing'] as const) {
+      await end()
+      at.books.become(at.grant, phase)
+      expect(refusal('bob')).toBe('account_in_use')
+      expect(refusal('ada')).toBe('account_in_use')
+    }
     await rotate()
     await at.connector.cleanup(at.grant, at.lab.target)
     at.books.forget(at.grant)
     expect(refusal('bob')).toBeNull()
     expect(refusal('bob', 'account:root')).toBe('unknown_privilege')
+    expect(refusal('bob', privilege, 'acl:carts_repair')).toBe('mixed_privileges')
+    expect(refusal('bob', 'acl:carts_repair', privilege)).toBe('mixed_privileges')
+    expect(refusal('bob', 'nonsense')).toBe('unknown_privilege')
     expect(at.connector.sharedAccount?.([privilege])).toBe(account)
     expect(at.connector.sharedAccount?.(['acl:carts_repair'])).toBeNull()
     expect(at.connector.accounts?.()).toEqual([account])
+  })
+
+  test('EN-17 an extension that was accepted is applied, though the first grant ends meanwhile', async () => {
+    const [first, second] = [at.grant, freshGrant()]
+    const db = await at.lab.login(await checkOut(first))
+    const asked = { requester: 'ada' as PrincipalId, privileges: [privilege] }
+    at.books.keep({ grant: second, ...asked, phase: 'standing' })
+    for (const phase of ['ending', 'closing'] as const) {
+      await end(first)
+      at.books.become(first, phase)
+      await checkOut(second)
+      expect(await repairs(db)).toBe(true)
+      expect(await present(first)).toEqual([])
+    }
+    await end(second)
+    expect(await repairs(db)).toBe(false)
+    for (const grant of [second, first]) await close(grant)
+    expect(await rotate()).toEqual(proven)
   })
 
   test('INV-10 too late ends what an earlier call had opened, and nothing that was sealed', async () => {

@@ -25,7 +25,7 @@ import {
   type User,
 } from './redis-user.ts'
 import { oneAtATimePer } from './rounds.ts'
-import { accountNamed } from './shared-account.ts'
+import { accountNamed, mustBeFree } from './shared-account.ts'
 
 export type SharedPorts = AccessPorts & Readonly<{ vault: Vault; held(): readonly Held[] }>
 
@@ -121,7 +121,8 @@ const isOpenTo = ({ hashes, hasNoPassword }: User, hash: string): boolean =>
   !hasNoPassword && hashes.length === 1 && hashes[0] === hash
 
 /** A fresh secret, but beside an overlapping grant the one that is out already: neither loses access for a moment. */
-function checkOut(desk: Desk, opening: Opening): Promise<string> {
+async function checkOut(desk: Desk, opening: Opening): Promise<string> {
+  mustBeFree(opening, desk.settings.accounts ?? [], desk.held())
   return desk.lock.whileHeld(async (held) => {
     try {
       return await unlock(desk, held, opening)

@@ -57,8 +57,6 @@ export function redisConnector(settings: RedisSettings, ports: ConnectorPorts): 
     accounts: () => accounts,
     apply: async (opening) => {
       here(opening.target)
-      const refused = refusalOf(opening, settings, held)
-      if (refused !== null) throw new Error(`${opening.privileges.join(', ')}: ${refused}`)
       const access = accessBy(accountNamed(opening.privileges))
       try {
         const password = await access.open(opening)
