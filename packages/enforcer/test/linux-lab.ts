@@ -18,6 +18,7 @@ import {
 import { linuxConnector } from '../src/connectors/linux.ts'
 import { lockFile } from '../src/connectors/linux-lock.ts'
 import { linuxSettings } from '../src/connectors/linux-settings.ts'
+import { programFolders } from '../src/connectors/linux-snapshot.ts'
 import type { Connector } from '../src/connectors/port.ts'
 import type { Lent } from './enforcer-books.ts'
 import { describeAt } from './real-server.ts'
@@ -96,6 +97,8 @@ export async function openLinuxLab(): Promise<LinuxLab> {
     'ops ALL = (root) NOPASSWD: /usr/bin/cat /mnt/ledger\n',
     { mode: 0o440 },
   )
+  // What a machine reads for the first time may take longer than a snapshot waits for it.
+  await sh(`find ${programFolders.join(' ')} -xdev -perm /6000 > /dev/null || true`)
   return {
     host,
     connector: (lent, settings = {}) =>

@@ -18,9 +18,7 @@ import {
   type Stats,
 } from 'node:fs'
 import { isMissing, type LinuxHost } from './linux-host.ts'
-
-/** `[kind, object, detail]`. */
-export type Row = readonly [kind: string, object: string, detail: string]
+import type { Row } from './snapshot-rows.ts'
 
 /** How much may still be read. */
 export type Ration = { entries: number; bytes: number }

@@ -5,7 +5,7 @@
  * @module
  */
 import { lstatSync } from 'node:fs'
-import { digest, inHome, keysIn, type Ration, type Row, tree } from './linux-files.ts'
+import { digest, inHome, keysIn, type Ration, tree } from './linux-files.ts'
 import { isMissing, type LinuxHost, readHostFile, run } from './linux-host.ts'
 import type { Notes } from './linux-note.ts'
 import type { LinuxSettings } from './linux-settings.ts'
@@ -13,8 +13,16 @@ import { gave } from './linux-strangers.ts'
 import { grantOfFile } from './linux-sudoers.ts'
 import { homeFiles, homeKeys, watched } from './linux-watched.ts'
 import type { Difference, Held, Snapshot } from './port.ts'
+import {
+  differenceOf as differenceOfRows,
+  type Row,
+  rowsOf,
+  snapshotOf,
+} from './snapshot-rows.ts'
 
 const mostRows = 20_000
+/** The kind of a row that says what was not read whole. */
+const incomplete = 'incomplete'
 /** Only root writes there. */
 const rationOfSystem: Ration = {
   entries: Number.POSITIVE_INFINITY,
@@ -65,9 +73,10 @@ export async function takeSnapshot(
       homes.map(({ home }) => home),
     )),
   ]
-  const lines = [...new Set(rows.slice(0, mostRows).map((row) => JSON.stringify(row)))]
-  if (rows.length > mostRows) lines.push(JSON.stringify(['incomplete', 'rows', '']))
-  return JSON.stringify(lines.toSorted())
+  const fitting = rows.slice(0, mostRows)
+  return snapshotOf(
+    rows.length > mostRows ? [...fitting, [incomplete, 'rows', '']] : fitting,
+  )
 }
 
 const linesOf = (host: LinuxHost, path: string): readonly (readonly string[])[] =>
@@ -105,7 +114,9 @@ function attempt<T>(read: () => T): T | null {
   }
 }
 
-const programFolders = '/usr /opt /etc /srv /tmp /var/tmp /dev/shm /home /root'.split(' ')
+/** Where programs are looked for, beside the homes. */
+export const programFolders =
+  '/usr /opt /etc /srv /tmp /var/tmp /dev/shm /home /root'.split(' ')
 
 /** Programs that run as their owner or group, or with capabilities, whoever starts them. */
 async function elevating(
@@ -128,7 +139,7 @@ async function elevating(
     ],
     millisToFind,
   ).catch(() => null)
-  if (found === null) return [['incomplete', 'setuid', '']]
+  if (found === null) return [[incomplete, 'setuid', '']]
   return found.stdout
     .split('\0')
     .filter(Boolean)
@@ -140,40 +151,22 @@ async function elevating(
 
 /**
  * What was added, removed or changed between two snapshots, whoever did it. Names stand as JSON would write them. A kind that
- * could not be read whole is named, and not compared.
+ * either could not read whole is told as `incomplete`, and not compared.
  */
 export function differenceOf(before: Snapshot, after: Snapshot): readonly Difference[] {
-  const [was, is] = [parsed(before), parsed(after)]
-  const unread = new Set(
-    [...was.values(), ...is.values()].flatMap(([kind, what]) =>
-      kind === 'incomplete' ? [what] : [],
-    ),
-  )
-  const whole = (rows: ReadonlyMap<string, Row>) =>
-    new Map([...rows].filter(([, [kind]]) => !unread.has(kind)))
-  const [old, current] = [whole(was), whole(is)]
-  const described = (change: string, [kind, object, detail]: Row): Difference => ({
-    what: `${kind}_${change}`,
-    object: JSON.stringify(`${object} (${detail})`).slice(1, -1),
-  })
+  const unread = new Set([before, after].flatMap(unreadIn))
+  const whole = (snapshot: Snapshot) =>
+    snapshotOf(
+      rowsOf(snapshot).filter(([kind]) => kind !== incomplete && !unread.has(kind)),
+    )
   return [
-    ...[...current].flatMap(([key, row]) => {
-      const earlier = old.get(key)
-      if (earlier === undefined) return [described('added', row)]
-      return earlier[2] === row[2] ? [] : [described('changed', row)]
-    }),
-    ...[...old]
-      .filter(([key]) => !current.has(key))
-      .map(([, row]) => described('removed', row)),
+    ...[...unread].map((object) => ({ what: incomplete, object })),
+    ...differenceOfRows(whole(before), whole(after), inWords),
   ]
 }
 
-function parsed(snapshot: Snapshot): ReadonlyMap<string, Row> {
-  const lines: readonly string[] = JSON.parse(snapshot)
-  return new Map(
-    lines.map((line) => {
-      const row: Row = JSON.parse(line)
-      return [JSON.stringify(row.slice(0, 2)), row]
-    }),
-  )
-}
+const unreadIn = (snapshot: Snapshot): readonly string[] =>
+  rowsOf(snapshot).flatMap(([kind, what]) => (kind === incomplete ? [what] : []))
+
+const inWords = ([, object, detail]: Row): string =>
+  JSON.stringify(`${object} (${detail})`).slice(1, -1)

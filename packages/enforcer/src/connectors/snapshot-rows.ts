@@ -17,7 +17,7 @@ export function differenceOf(
   after: Snapshot,
   objectOf: (row: Row) => string = inWords,
 ): readonly Difference[] {
-  const [old, current] = [rowsIn(before), rowsIn(after)]
+  const [old, current] = [rowsByName(before), rowsByName(after)]
   const found: Difference[] = []
   const add = (change: 'added' | 'removed' | 'changed', row: Row) =>
     found.push({ what: `${row[0]}_${change}`, object: objectOf(row) })
@@ -33,12 +33,10 @@ export function differenceOf(
 const inWords = ([, object, detail]: Row): string =>
   detail === '' ? object : `${object} (${detail})`
 
-function rowsIn(snapshot: Snapshot): Map<string, Row> {
+export function rowsOf(snapshot: Snapshot): readonly Row[] {
   const lines: readonly string[] = JSON.parse(snapshot)
-  return new Map(
-    lines.map((line) => {
-      const row: Row = JSON.parse(line)
-      return [JSON.stringify(row.slice(0, 2)), row]
-    }),
-  )
+  return lines.map((line) => JSON.parse(line) as Row)
 }
+
+const rowsByName = (snapshot: Snapshot): ReadonlyMap<string, Row> =>
+  new Map(rowsOf(snapshot).map((row) => [JSON.stringify(row.slice(0, 2)), row]))
