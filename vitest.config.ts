@@ -12,6 +12,8 @@ export default defineConfig({
       'examples/**/*.test.ts',
     ],
     exclude: ['**/node_modules/**', '**/*.heavy.test.ts'],
+    // Without it one core rests: half of two, on a small machine.
+    maxWorkers: '100%',
     testTimeout: 20_000,
     reporters:
       reports === undefined
