@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -86,9 +86,14 @@ describe('settings of the Redis connector', () => {
 
 describe('what the URL says', () => {
   const optionsAt = (url: string) => {
-    const file = join(mkdtempSync(join(tmpdir(), 'halligan-url-')), 'url')
-    writeFileSync(file, url)
-    return clientOptions({ target: 'carts', url: { file } })
+    const folder = mkdtempSync(join(tmpdir(), 'halligan-url-'))
+    try {
+      const file = join(folder, 'url')
+      writeFileSync(file, url)
+      return clientOptions({ target: 'carts', url: { file } })
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
   }
   test.each([
     ['redis://u:p@redis.example', true],
