@@ -134,19 +134,22 @@ describe('a shared account', () => {
     expect(hasAccess(it.host.target, ben)).toBe(true)
   })
 
-  test('on its way back it is given to nobody, and then to whoever still waits', async () => {
-    const it = await checkedOut()
-    it.host.target.refusesRotation = true
-    await end(it, ada)
-    ask(it, ben)
-    await sync(it)
-    await pass(it, 10_000)
-    expect(hasAccess(it.host.target, ben)).toBe(false)
-    expect(codes(it)).toEqual([])
-    it.host.target.refusesRotation = false
-    await pass(it, 30_000)
-    expect(hasAccess(it.host.target, ben)).toBe(true)
-  })
+  test.each(['refusesRotation', 'refusesCleanup'] as const)(
+    'on its way back, while the target %s, it is given to nobody, and then to whoever still waits',
+    async (fault) => {
+      const it = await checkedOut()
+      it.host.target[fault] = true
+      await end(it, ada)
+      ask(it, ben)
+      await sync(it)
+      await pass(it, 10_000)
+      expect(hasAccess(it.host.target, ben)).toBe(false)
+      expect(codes(it)).toEqual([])
+      it.host.target[fault] = false
+      await pass(it, 30_000)
+      expect(hasAccess(it.host.target, ben)).toBe(true)
+    },
+  )
 
   test('EN-17 an extension has no gap: the first ending leaves it open, the last rotates for both', async () => {
     const it = await checkedOut()

@@ -19,13 +19,21 @@ export function exposedBy(hold: Hold): string | null {
   return holdIn(hold, 'absent') && hold.rotated ? null : account
 }
 
-const exposing = ({ books }: Site, target: string, account: string): readonly Hold[] =>
-  books.unfinished().filter((hold) => hold.target === target && exposedBy(hold) === account)
+const unfinishedOn = ({ books }: Site, target: string, account: string): readonly Hold[] =>
+  books
+    .unfinished()
+    .filter((hold) => hold.target === target && orderOf(hold)?.account === account)
 
-/** Whether the account was given back, or is being rotated, and nobody may have it until that is done. */
+const exposing = (site: Site, target: string, account: string): readonly Hold[] =>
+  unfinishedOn(site, target, account).filter((hold) => exposedBy(hold) === account)
+
+/**
+ * Whether the account was given back and is not all done, or is being rotated: nobody may have it before that. Once rotated, it
+ * is still being read what was done in it.
+ */
 export function isReturning(site: Site, target: string, account: string): boolean {
   if (isOut(connectorOf(site, target), aboutAccount(account))) return true
-  return exposing(site, target, account).some((hold) => !mayStand(hold))
+  return unfinishedOn(site, target, account).some((hold) => !mayStand(hold))
 }
 
 /** Whether the rotation that this hold owes may be tried now: not while another grant on the account is to keep working. */

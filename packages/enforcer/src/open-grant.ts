@@ -85,25 +85,30 @@ export function admit(site: Site, heard: Heard, opening: Opening): Admitted | nu
 
 /** Writes the order down as accepted, in its lane, everything that a wait can change judged again. */
 export async function acceptOrder(site: Site, admitted: Admitted): Promise<void> {
-  const { order, orderDigest: digest, orderIndex: index } = admitted.proven
-  const claimed = { order, digest, index }
-  const late = whyNotNow(site, admitted)
-  if (late !== null) return refuseOrder(site, claimed, [late])
-  if (mustWait(site, order)) return
+  const { order } = admitted.proven
+  if (!mayGoOn(site, admitted)) return
   const connector = connectorOf(site, order.target)
   const before = await askTarget(site, () => connector.snapshot(order.target))
   if (!before.ok) return waits(site, order, 'target_unready', before.error.reason)
-  const lateNow = whyNotNow(site, admitted)
-  if (lateNow !== null) return refuseOrder(site, claimed, [lateNow])
-  if (!mustWait(site, order)) writeAccepted(site, admitted, before.value)
+  if (mayGoOn(site, admitted)) writeAccepted(site, admitted, before.value)
 }
 
-/** Whether the account is on its way back from somebody: nobody else may have it before its secret is rotated. */
+/** False once it is refused, with a receipt, or has to wait: what is on its way back is not `account_in_use`. */
+function mayGoOn(site: Site, admitted: Admitted): boolean {
+  const { order, orderDigest: digest, orderIndex: index } = admitted.proven
+  const late = whyNotNow(site, admitted)
+  if (late === null && mustWait(site, order)) return false
+  const code = late ?? whyNever(site, admitted)
+  if (code !== null) refuseOrder(site, { order, digest, index }, [code])
+  return code === null
+}
+
+/** Whether the account is on its way back from somebody: nobody may have it before that grant is all done. */
 function mustWait(site: Site, order: OpenOrder): boolean {
   const { target, privileges } = order
   const account = connectorOf(site, target).sharedAccount?.(privileges) ?? null
   if (account === null || !isReturning(site, target, account)) return false
-  waits(site, order, 'account_returning', `${account} is not rotated yet`)
+  waits(site, order, 'account_returning', `${account} is not given back yet`)
   return true
 }
 
@@ -160,12 +165,13 @@ function whyNotNow(site: Site, admitted: Admitted): string | null {
   if (!(remainingOf(site, admitted, clocks.bootMillis) > 0)) return 'too_late'
   // While something stands, a wall clock behind its own past ends everything; nothing new may open beside it.
   const behind = !(clocks.wall > books.highestWall() - skewMillis)
-  if (behind && books.unfinished().some(mayStand)) return 'clock_behind'
-  const opening = openingOf(
-    order,
-    heldOrder(site, admitted),
-    boundOf(site, admitted, clocks),
-  )
+  return behind && books.unfinished().some(mayStand) ? 'clock_behind' : null
+}
+
+function whyNever(site: Site, admitted: Admitted): string | null {
+  const { order } = admitted.proven
+  const bound = boundOf(site, admitted, site.clock.read())
+  const opening = openingOf(order, heldOrder(site, admitted), bound)
   return connectorOf(site, order.target).refuses?.(opening) ?? null
 }
 

@@ -6,6 +6,12 @@
 import type { GrantId, Instant, ProbeResult } from '@halligan/core'
 import type { Applied, Credential, Held, Opening } from './port.ts'
 import type { ConnectorPorts } from './registry.ts'
+import {
+  accountNamed,
+  accountOf,
+  standsOtherwise,
+  whyNotCheckedOut,
+} from './shared-account.ts'
 
 export type FakeAccount = {
   readonly name: string
@@ -27,9 +33,6 @@ export const restingAccount = (name: string): FakeAccount => ({
   sessions: new Set(),
 })
 
-export const accountIn = (privileges: readonly string[]): string | null =>
-  privileges.find((name) => name.startsWith('account:'))?.slice('account:'.length) ?? null
-
 /** The part of the target that this needs. */
 type AccountTarget = {
   readonly accounts: Map<string, FakeAccount>
@@ -44,23 +47,17 @@ export function fakeAccounts(
   name: string,
   { vault, held }: Pick<ConnectorPorts, 'vault' | 'held'>,
 ) {
-  const accountOf = (account: string): FakeAccount => {
+  const known = (account: string): FakeAccount => {
     const found = target.accounts.get(account)
     if (found === undefined) throw new Error(`no account ${account}`)
     return found
   }
   const of = (grant: GrantId): FakeAccount | null => {
-    const order = held(name, grant).find((one) => one.grant === grant)
-    const account = order === undefined ? null : accountIn(order.privileges)
-    return account === null ? null : accountOf(account)
+    const account = accountOf(held(name, grant), grant)
+    return account === null ? null : known(account)
   }
-  const others = (grant: GrantId, account: string): readonly Held[] =>
-    held(name).filter(
-      (one) =>
-        one.grant !== grant &&
-        one.phase === 'standing' &&
-        accountIn(one.privileges) === account,
-    )
+  const isCounted = (grant: GrantId, account: FakeAccount): boolean =>
+    standsOtherwise(held(name), grant, account.name)
   /** In the vault before it is at the target. */
   const give = async (account: FakeAccount): Promise<string> => {
     const secret = `secret-${++target.serial}`
@@ -72,15 +69,10 @@ export function fakeAccounts(
   }
   return {
     of,
-    refuses({ grant, requester, privileges }: Opening): string | null {
-      const account = accountIn(privileges)
-      if (account === null) return null
-      if (!target.accounts.has(account)) return 'no_account'
-      const taken = others(grant, account).some((one) => one.requester !== requester)
-      return taken ? 'account_in_use' : null
-    },
+    refuses: (opening: Opening): string | null =>
+      whyNotCheckedOut(opening, [...target.accounts.keys()], held(name)),
     async checkOut(opening: Opening): Promise<Applied> {
-      const account = accountOf(accountIn(opening.privileges) ?? '')
+      const account = known(accountNamed(opening.privileges) ?? '')
       if (target.now() >= opening.applyBefore) {
         account.canLogin = false
         account.sessions.clear()
@@ -99,13 +91,13 @@ export function fakeAccounts(
       return { user: account.name, password }
     },
     end(grant: GrantId, account: FakeAccount): void {
-      if (target.liesAboutEnding || others(grant, account.name).length > 0) return
+      if (target.liesAboutEnding || isCounted(grant, account)) return
       account.canLogin = false
       account.sessions.clear()
     },
     probes(grant: GrantId, account: FakeAccount): readonly ProbeResult[] {
       const at = target.now()
-      if (others(grant, account.name).length > 0)
+      if (isCounted(grant, account))
         return [{ probe: 'held_by_this_grant', absent: true, at }]
       return [
         { probe: 'login', absent: !account.canLogin, at },
@@ -113,7 +105,7 @@ export function fakeAccounts(
       ]
     },
     async rotate(rotated: string): Promise<readonly ProbeResult[]> {
-      const account = accountOf(rotated)
+      const account = known(rotated)
       const at = target.now()
       if (target.refusesRotation) return [{ probe: 'old_secret', absent: false, at }]
       await give(account)
@@ -134,6 +126,6 @@ const usedWithoutGrant = (target: AccountTarget, held: readonly Held[]) =>
     .filter(
       (account) =>
         account.sessions.size > 0 &&
-        !held.some(({ privileges }) => accountIn(privileges) === account.name),
+        !held.some(({ privileges }) => accountNamed(privileges) === account.name),
     )
     .map((account) => ({ what: 'sealed_account_used', object: account.name }))

@@ -5,7 +5,7 @@
  * @module
  */
 import type { GrantId, Instant, ProbeResult } from '@halligan/core'
-import { accountIn, type FakeAccount, fakeAccounts } from './fake-account.ts'
+import { type FakeAccount, fakeAccounts } from './fake-account.ts'
 import {
   type Applied,
   type Connector,
@@ -15,6 +15,7 @@ import {
   TargetTaken,
 } from './port.ts'
 import type { ConnectorPorts } from './registry.ts'
+import { accountNamed } from './shared-account.ts'
 
 export type FakeLogin = {
   readonly name: string
@@ -130,7 +131,7 @@ export function connectFake(
     ...opening(at),
     ...ending(at),
     refuses: shared.refuses,
-    sharedAccount: accountIn,
+    sharedAccount: accountNamed,
     accounts: () => [...target.accounts.keys()],
     async rotate(account) {
       reach()
@@ -195,7 +196,7 @@ const opening = (at: At): Pick<Connector, 'apply' | 'reseal' | 'probePresent'> =
   async apply(order) {
     const { target, shared, hold } = at
     hold()
-    if (accountIn(order.privileges) === null) return applyTo(target, order)
+    if (accountNamed(order.privileges) === null) return applyTo(target, order)
     did(target, 'apply', order.grant)
     return shared.checkOut(order)
   },
