@@ -8,7 +8,7 @@ import type { EndingCause } from '@halligan/core'
 import { subjectOf } from './hold-events.ts'
 import { report, type Subject } from './report.ts'
 import type { Place, Site } from './site.ts'
-import { advance, type Hold, type HoldIn } from './state.ts'
+import { advance, type Ended, type Hold, type HoldIn } from './state.ts'
 import { type Books, BooksUnwritable } from './store/port.ts'
 
 export type Ending = Readonly<{
@@ -16,6 +16,8 @@ export type Ending = Readonly<{
   cause: EndingCause
   /** The order that asks for it, where the grant was never opened here. */
   about?: Subject['about']
+  /** That order says no more than that the time is up: nobody is in a hurry. */
+  expired?: NonNullable<Ended['expired']>
 }>
 
 /** Makes the hold `ending`, for good. False when it was ending or absent already. Not to be called in a transaction. */
@@ -51,12 +53,15 @@ type HoldEnding = HoldIn<'ending'>
 
 function endedBy(
   { books, clock }: Site,
-  { place, cause, about = null }: Ending,
+  { place, cause, about = null, expired }: Ending,
 ): HoldEnding | null {
   const at = clock.read().wall
   const hold = holdAt(books, place)
   if (hold === null) return null
-  const next = advance(hold, { kind: 'ending', cause, at, about })
+  const next = advance(hold, {
+    ...{ kind: 'ending', cause, at, about },
+    ...(expired === undefined ? {} : { expired }),
+  })
   return next.ok && next.value.phase === 'ending' ? next.value : null
 }
 

@@ -160,6 +160,7 @@ const idle: Daemon = {
     lane: () => {
       throw new Error('no lanes')
     },
+    hurry: () => {},
     trouble: () => null,
     idle: async () => {},
     stop: () => {},

@@ -118,11 +118,11 @@ export async function startDaemon(
 function carryOut(site: Site, due: DueLoop, { opens, reseals }: Told): void {
   for (const admitted of opens) {
     const { grant, target } = admitted.proven.order
-    due.lane(target).run(grant, false, () => acceptOrder(site, admitted))
+    due.lane(target).run(grant, 'open', () => acceptOrder(site, admitted))
   }
   for (const admitted of reseals) {
     const { grant, target } = admitted.order
-    due.lane(target).run(grant, false, () => resealGrant(site, admitted))
+    due.lane(target).run(grant, 'open', () => resealGrant(site, admitted))
   }
 }
 

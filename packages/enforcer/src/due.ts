@@ -11,8 +11,9 @@ import { type Attempt, again } from './attempt.ts'
 import { beginEnds } from './begin-end.ts'
 import { type Clocks, millisLeft, mustEnd } from './deadline.ts'
 import { attemptEnd, cleanUp } from './end-grant.ts'
-import { createLane, type Lane, type LaneWidth } from './lane.ts'
+import { createLane, type Lane, type LaneWidth, type Turn } from './lane.ts'
 import { type Backoff, createRetries, type Retries, type Retry } from './retries.ts'
+import { byRisk, rankOf } from './risk.ts'
 import type { Place, Site } from './site.ts'
 import { type Hold, holdIn, mayStand } from './state.ts'
 import { BooksUnwritable } from './store/port.ts'
@@ -37,6 +38,8 @@ export type DueLoop = Readonly<{
   /** Looks now. Never throws: a broken promise goes to `onBroken`. */
   look(): void
   lane(target: string): Lane<LaneKey>
+  /** Somebody asks for an end that is due already: it goes before all that are only due. */
+  hurry(place: Place): void
   /** What is tried again and again for this hold, as it is now; null when its last try was well. */
   trouble(hold: Hold): Retry | null
   idle(): Promise<void>
@@ -93,7 +96,8 @@ export function startDueLoop(
   const start = (hold: Hold, work: Work, clocks: Clocks) => {
     const retry = retries.of(hold, work)
     if (retry !== null && clocks.bootMillis < retry.notBefore) return
-    lane(hold.target).run(keyOf(hold.grant, work), work === 'end', async () => {
+    const turn = turnOf(hold, work, retry)
+    lane(hold.target).run(keyOf(hold.grant, work), turn, async () => {
       if (stopped) return
       await settle(hold, work, await tryOnce(site, hold, work))
     })
@@ -131,6 +135,7 @@ export function startDueLoop(
   return {
     look,
     lane,
+    hurry: ({ grant, target }) => lane(target).hurry(keyOf(grant, 'end')),
     trouble(hold) {
       const work = workOf(site, hold)
       return work === null ? null : retries.of(hold, work)
@@ -140,6 +145,13 @@ export function startDueLoop(
     },
     stop,
   }
+}
+
+function turnOf(hold: Hold, work: Work, retry: Retry | null): Turn {
+  if (work === 'apply') return 'open'
+  if (work !== 'end') return work
+  const rank = holdIn(hold, 'ending') ? rankOf(hold) : 'due'
+  return retry === null ? rank : `${rank} again`
 }
 
 type Settle = (hold: Hold, work: Work, attempt: Attempt) => Promise<void>
@@ -215,11 +227,14 @@ function lookOnce(
 ): number {
   const highestWall = rememberWall(site, clocks)
   let wait = Number.POSITIVE_INFINITY
+  const ends: Hold[] = []
   for (const hold of endAllDue(site, clocks, highestWall)) {
     if (mayStand(hold)) wait = Math.min(wait, millisLeft(hold.bound, clocks))
     const work = workOf(site, hold)
-    if (work !== null) start(hold, work)
+    if (work === 'end') ends.push(hold)
+    else if (work !== null) start(hold, work)
   }
+  for (const hold of ends.sort(byRisk(clocks))) start(hold, 'end')
   return wait
 }
 

@@ -92,7 +92,7 @@ async function endStrays(site: Site, target: string): Promise<readonly Place[]> 
  * A `revoke` by the requester, an approver of that grant or an owner in the guard; a `return` by the requester. The act
  * carries no nonce that matters here: replaying it can only end what its author wanted ended.
  */
-export function endByAct(site: Site, envelope: Envelope): Result<Ended, EndRefusal> {
+export function endByAct(site: Site, envelope: Envelope): Result<EndedHere, EndRefusal> {
   const roster = pinnedRoster(site)
   if (roster === null) return no('no_roster', 'no roster is pinned yet')
   const signed = verifyActSignature(site.crypto, envelope, roster)
@@ -106,7 +106,8 @@ export function endByAct(site: Site, envelope: Envelope): Result<Ended, EndRefus
     mayEnd(site, { grant, target }, verb, by),
   )
   if (targets.length === 0) return no('not_entitled', `${by} may not ${verb} ${grant} here`)
-  return ok({ grant, targets: endAt(site, grant, targets, 'local_act') })
+  const held = targets.filter((target) => site.books.hold(grant, target).phase !== 'none')
+  return ok({ grant, held, targets: endAt(site, grant, targets, 'local_act') })
 }
 
 function mayEnd(site: Site, place: Place, verb: 'revoke' | 'return', by: string): boolean {

@@ -3,7 +3,7 @@ import { parseGrantId } from '@halligan/core'
 import { isEnvelope, parseStrict } from '@halligan/ledger'
 import { exposedBy, rotateOnDemand } from './accounts.ts'
 import type { DueLoop } from './due.ts'
-import { endAll, endByAct, endGrant } from './end-locally.ts'
+import { type EndedHere, endAll, endByAct, endGrant } from './end-locally.ts'
 import type { Site } from './site.ts'
 import { type Hold, holdIn, mayStand } from './state.ts'
 
@@ -48,14 +48,14 @@ const isName = (value: Json | undefined): value is string =>
 /** Does what is asked. Endings are on disk when this answers; the target is asked right after, by the due loop. */
 export async function obey(
   site: Site,
-  due: Pick<DueLoop, 'trouble'>,
+  due: Pick<DueLoop, 'trouble' | 'hurry'>,
   command: LocalCommand,
 ): Promise<LocalAnswer> {
   switch (command.command) {
     case 'status':
       return { ok: true, value: statusOf(site, due) }
     case 'end':
-      return { ok: true, value: endGrant(site, command.grant, 'local_root') }
+      return hurried(due, endGrant(site, command.grant, 'local_root'))
     case 'end_all':
       return {
         ok: true,
@@ -63,8 +63,7 @@ export async function obey(
       }
     case 'end_act': {
       const ended = endByAct(site, command.act)
-      if (ended.ok) return { ok: true, value: ended.value }
-      return { ok: false, ...ended.error }
+      return ended.ok ? hurried(due, ended.value) : { ok: false, ...ended.error }
     }
     case 'rotate': {
       const rotated = await rotateOnDemand(site, command.account, command.target)
@@ -73,6 +72,12 @@ export async function obey(
         : { ok: false, ...rotated.error }
     }
   }
+}
+
+/** What was ending already, but only waits for its turn, has somebody who asks for it now. */
+function hurried(due: Pick<DueLoop, 'hurry'>, ended: EndedHere): LocalAnswer {
+  for (const target of ended.held) due.hurry({ grant: ended.grant, target })
+  return { ok: true, value: ended }
 }
 
 function statusOf(site: Site, due: Pick<DueLoop, 'trouble'>): Json {

@@ -54,6 +54,10 @@ export type Ended = Readonly<{
   since: Instant
   /** Whether the target has been asked to end: written before it is asked. */
   asked: boolean
+  /** The order that ended it says no more than that its time is up. */
+  expired?: true
+  /** Nothing had been asked of the target for it before: it opened nothing, as far as is known here. */
+  untouched?: true
 }>
 
 export type Hold = Readonly<
@@ -92,7 +96,7 @@ export type HoldEvent = Readonly<
   | { kind: 'uncertain' }
   | { kind: 'applied'; revealId: string }
   | { kind: 'resealed'; revealId: string; orderDigest: Digest }
-  | { kind: 'ending'; cause: EndingCause; at: Instant; about: Ended['about'] }
+  | ({ kind: 'ending'; cause: EndingCause; at: Instant } & Pick<Ended, 'about' | 'expired'>)
   | { kind: 'end_asked' }
   | { kind: 'absent'; at: Instant; probes: readonly ProbeResult[] }
   | { kind: 'rotated' }
@@ -193,6 +197,8 @@ function end(
     cause: event.cause,
     since: event.at,
     asked: false,
+    ...(event.expired === undefined ? {} : { expired: event.expired }),
+    ...(holdIn(hold, 'applying', 'applied') ? {} : { untouched: true }),
   })
 }
 

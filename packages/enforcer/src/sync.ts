@@ -142,7 +142,8 @@ function obeyEnds(site: Site, { answer }: Heard): void {
     // Without a proof it may stand in the journal alone, and to the log a receipt that names it is of no order.
     const orderDigest = payloadDigest(site.crypto, envelope)
     const about = proof === undefined ? null : { orderDigest, orderIndex: null }
-    endings.push({ place, cause: 'order', about })
+    const expired = place.cause === 'expired' ? { expired: true as const } : {}
+    endings.push({ place, cause: 'order', about, ...expired })
   }
   beginEnds(site, endings)
 }

@@ -10,6 +10,7 @@ import type {
   ActBody,
   Decision,
   Digest,
+  EndCause,
   Envelope,
   GrantId,
   Instant,
@@ -67,7 +68,7 @@ export type Estate = {
   ): Envelope
   /** The whole story of a grant up to its order, on the record. */
   grant(grant: GrantId, forgery?: Forgery): Story
-  end(grant: GrantId): Envelope
+  end(grant: GrantId, cause?: EndCause): Envelope
   /** `sealTo` is what the server's order says; the act names `to`. */
   reseal(
     grant: GrantId,
@@ -156,11 +157,11 @@ export function createEstate(clock: HostClock): Estate {
         keys[by],
       ),
     grant: (grant, forgery = {}) => tell(estate, now, grant, forgery),
-    end(grant) {
+    end(grant, cause = 'revoked') {
       const order: Order = {
         ...{ type: 'halligan/order/v1', order: 'o-end', estate: 'example', grant },
         ...{ target: targetName, enforcer: 'enf-payments', issuedAt: now() },
-        ...{ op: 'end', cause: 'revoked' },
+        ...{ op: 'end', cause },
       }
       return sealEnvelope(payloadTypes.order, order, keys.issuer)
     },
