@@ -140,6 +140,7 @@ const sha256 = (text: string): string =>
 
 /** What was added, removed or changed; of a password only that it was. */
 export const differenceOf = (before: Snapshot, after: Snapshot): readonly Difference[] =>
-  differenceOfRows(before, after, ([kind, object, detail]) =>
-    kind === 'password' || detail === '' ? object : `${object} (${detail})`,
-  )
+  differenceOfRows(before, after, {
+    inWords: ([kind, object, detail]) =>
+      kind === 'password' || detail === '' ? object : `${object} (${detail})`,
+  })

@@ -15,14 +15,12 @@ import { homeFiles, homeKeys, watched } from './linux-watched.ts'
 import type { Difference, Held, Snapshot } from './port.ts'
 import {
   differenceOf as differenceOfRows,
+  incomplete,
   type Row,
-  rowsOf,
   snapshotOf,
 } from './snapshot-rows.ts'
 
 const mostRows = 20_000
-/** The kind of a row that says what was not read whole. */
-const incomplete = 'incomplete'
 /** Only root writes there. */
 const rationOfSystem: Ration = {
   entries: Number.POSITIVE_INFINITY,
@@ -149,24 +147,9 @@ async function elevating(
     })
 }
 
-/**
- * What was added, removed or changed between two snapshots, whoever did it. Names stand as JSON would write them. A kind that
- * either could not read whole is told as `incomplete`, and not compared.
- */
-export function differenceOf(before: Snapshot, after: Snapshot): readonly Difference[] {
-  const unread = new Set([before, after].flatMap(unreadIn))
-  const whole = (snapshot: Snapshot) =>
-    snapshotOf(
-      rowsOf(snapshot).filter(([kind]) => kind !== incomplete && !unread.has(kind)),
-    )
-  return [
-    ...[...unread].map((object) => ({ what: incomplete, object })),
-    ...differenceOfRows(whole(before), whole(after), inWords),
-  ]
-}
-
-const unreadIn = (snapshot: Snapshot): readonly string[] =>
-  rowsOf(snapshot).flatMap(([kind, what]) => (kind === incomplete ? [what] : []))
-
-const inWords = ([, object, detail]: Row): string =>
-  JSON.stringify(`${object} (${detail})`).slice(1, -1)
+/** Names stand as JSON would write them. Throughout, `incomplete` names a kind. */
+export const differenceOf = (before: Snapshot, after: Snapshot): readonly Difference[] =>
+  differenceOfRows(before, after, {
+    inWords: ([, object, detail]) => JSON.stringify(`${object} (${detail})`).slice(1, -1),
+    isOf: ([kind], unread) => kind === unread,
+  })

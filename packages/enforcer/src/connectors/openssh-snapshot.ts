@@ -1,7 +1,12 @@
 import { askForLines } from './openssh-host.ts'
 import type { OpensshHost, OpensshSettings } from './openssh-settings.ts'
-import type { Snapshot } from './port.ts'
-import type { Row } from './snapshot-rows.ts'
+import type { Difference, Snapshot } from './port.ts'
+import {
+  differenceOf as differenceOfRows,
+  incomplete,
+  type Row,
+  snapshotOf,
+} from './snapshot-rows.ts'
 
 const millisToRead = 25_000
 const mostRows = 20_000
@@ -19,9 +24,11 @@ export async function takeSnapshot(settings: OpensshSettings): Promise<Snapshot>
     throw failure.reason
   const rows = settings.hosts.flatMap(({ name }, index): readonly Row[] => {
     const result = read[index]
-    return result?.status === 'fulfilled' ? result.value : [['unread_host', name, '']]
+    return result?.status === 'fulfilled'
+      ? result.value
+      : [[incomplete, name, 'it cannot be read']]
   })
-  return JSON.stringify([...new Set(rows.map((row) => JSON.stringify(row)))].toSorted())
+  return snapshotOf(rows)
 }
 
 async function rowsOf(
@@ -33,5 +40,13 @@ async function rowsOf(
     const [kind = '', object = '', ...detail] = line.split('\t')
     return [kind, `${host.name}: ${object}`, detail.join(' ')]
   })
-  return lines.length > mostRows ? [...rows, ['unread_rows', host.name, '']] : rows
+  return lines.length > mostRows
+    ? [...rows, [incomplete, `${host.name} after ${mostRows} rows`, '']]
+    : rows
 }
+
+/** Every object begins with the name of its host; one that was away is not compared. */
+export const differenceOf = (before: Snapshot, after: Snapshot): readonly Difference[] =>
+  differenceOfRows(before, after, {
+    isOf: ([, object], unread) => object.startsWith(`${unread}: `),
+  })

@@ -6,11 +6,10 @@ import { targetLock } from './openssh-lock.ts'
 import { remembered } from './openssh-memory.ts'
 import { isAdmitted, probeHosts } from './openssh-probe.ts'
 import { type OpensshSettings, opensshSettings, refusalOf } from './openssh-settings.ts'
-import { takeSnapshot } from './openssh-snapshot.ts'
+import { differenceOf, takeSnapshot } from './openssh-snapshot.ts'
 import { excessOf, standingGrants, strangersOf } from './openssh-strangers.ts'
 import type { Connector } from './port.ts'
 import type { ConnectorPorts, MakeConnector } from './registry.ts'
-import { differenceOf } from './snapshot-rows.ts'
 
 /** Hosts that let a short-lived user certificate per grant in, by a CA key that the enforcer holds. */
 export const makeOpensshConnector: MakeConnector = (settings, ports) =>
@@ -35,7 +34,7 @@ export function opensshConnector(
       own(target)
       return takeSnapshot(settings)
     },
-    difference: (before, after) => differenceOf(before, after),
+    difference: differenceOf,
     apply: async (opening) => {
       own(opening.target)
       return lock.whileHeld((held) => applyCertificate(settings, ports, held, opening))

@@ -4,7 +4,7 @@ import { type CatalogQuery, clusterCatalog, databaseCatalog } from './postgres-c
 import { logSetting } from './postgres-evidence.ts'
 import { grantOf } from './postgres-role.ts'
 import { type Connect, onSession } from './postgres-session.ts'
-import { type Row, snapshotOf } from './snapshot-rows.ts'
+import { incomplete, type Row, snapshotOf } from './snapshot-rows.ts'
 
 /**
  * The cluster, and every database that the connector may enter; each that it may not is named. Logins of grants are left
@@ -28,7 +28,7 @@ export async function takeSnapshot(
           name,
         )),
       )
-    else rows.push(['unread_database', name, 'the connector may not connect'])
+    else rows.push([incomplete, name, 'the connector may not connect'])
   const compared = rows
     .filter((row) => !isTraceOfGrant(row) && !isLogOf(row, accounts))
     .map((row) => withoutCheckOut(row, accounts))
