@@ -15,7 +15,7 @@ import {
   type HostProcess,
   holdsGroup,
   kill,
-  processes,
+  startedProcesses,
   sudoRuns,
   whileAllStandStill,
 } from './linux-processes.ts'
@@ -66,7 +66,7 @@ export async function holdingStill(
   grant: GrantId,
   note: Note,
 ): Promise<Holding> {
-  const all = processes(host)
+  const all = await startedProcesses(host, note.uid)
   const groups = ownGroups(notes, grant, note)
   const since = note.since.boot === bootTime(host).boot ? note.since.ticks : 0
   const asked = new Map<string, Promise<boolean>>()

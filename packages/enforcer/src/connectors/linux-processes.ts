@@ -6,6 +6,7 @@
  */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { basename } from 'node:path'
+import { setTimeout as later } from 'node:timers/promises'
 import { type LinuxHost, run } from './linux-host.ts'
 
 export type HostProcess = Readonly<{
@@ -25,6 +26,8 @@ export type HostProcess = Readonly<{
   sudo: Readonly<{ uid: number; command: string }> | null
   /** What sudo was asked for, if this is sudo and was asked for it plainly. */
   waitsFor: string | null
+  /** sudo whose words are not there yet: the kernel is still putting it in place of who called it. */
+  isStarting: boolean
 }>
 
 const noLogin = 4_294_967_295
@@ -39,6 +42,33 @@ export function processes(host: LinuxHost): readonly HostProcess[] {
     .filter((name) => /^\d+$/.test(name))
     .flatMap((name) => readProcess(`${proc}/${name}`, Number(name)) ?? [])
   return withoutOurs(all, Number(attempt(() => readlinkSync(`${proc}/self`)) ?? 0))
+}
+
+const readsToStart = 40
+const millisToStart = 25
+
+/**
+ * As {@link processes}, once sudo that the account has just called can say what for: on a busy host that may take a moment,
+ * and what says nothing is taken for what nobody allows. After a second it is, whatever is wrong with it.
+ */
+export async function startedProcesses(
+  host: LinuxHost,
+  uid: number,
+  pause: (millis: number) => Promise<unknown> = later,
+): Promise<readonly HostProcess[]> {
+  let all = processes(host)
+  const isAwaited = ({ isStarting, uids }: HostProcess) => isStarting && uids[0] === uid
+  for (let reads = 1; reads < readsToStart && all.some(isAwaited); reads++) {
+    await pause(millisToStart)
+    all = all.flatMap((one) => (isAwaited(one) ? (readAgain(host, one) ?? []) : one))
+  }
+  return all
+}
+
+/** Null once it is gone, and its number perhaps another's. */
+function readAgain(host: LinuxHost, { pid, started }: HostProcess): HostProcess | null {
+  const now = readProcess(`${host.root()}/proc/${pid}`, pid)
+  return now?.started === started ? now : null
 }
 
 /** An operator may have started the enforcer through sudo: it must not take its own process for a grantee's. */
@@ -59,8 +89,33 @@ function withoutOurs(all: readonly HostProcess[], own: number): readonly HostPro
   return all.filter(({ pid }) => !ours.has(pid) && !lineOf(pid).includes(own))
 }
 
-/** Null once it is gone. */
+const readsToAgree = 5
+
+/**
+ * Null once it is gone. What becomes another program while it is read is read again: no reading is half of one and half
+ * of the other.
+ */
 export function readProcess(folder: string, pid: number): HostProcess | null {
+  for (let reads = 1; ; reads++) {
+    const found = readOnce(folder, pid)
+    const isSame = found === null || found.program === programOf(folder)
+    if (isSame || reads === readsToAgree) return found
+  }
+}
+
+const programOf = (folder: string) => attempt(() => readlinkSync(`${folder}/exe`))
+
+/**
+ * The ids last: sudo takes on those of whom it runs a command as, then becomes the command, and only the command says by
+ * its environment what it is.
+ */
+function readOnce(folder: string, pid: number): HostProcess | null {
+  const program = programOf(folder)
+  if (program === null) return null
+  const environ = attempt(() => readFileSync(`${folder}/environ`, 'latin1')) ?? ''
+  const words = isSudo(program)
+    ? attempt(() => readFileSync(`${folder}/cmdline`, 'latin1'))
+    : null
   const stat = attempt(() => readFileSync(`${folder}/stat`, 'latin1'))
   const status = attempt(() => readFileSync(`${folder}/status`, 'latin1'))
   if (stat === null || status === null) return null
@@ -72,8 +127,6 @@ export function readProcess(folder: string, pid: number): HostProcess | null {
       .filter(Boolean)
       .map(Number)
   if (fields[0] === 'Z' || fields[0] === 'X') return null
-  const program = attempt(() => readlinkSync(`${folder}/exe`))
-  if (program === null) return null
   const loginUid = Number(
     attempt(() => readFileSync(`${folder}/loginuid`, 'latin1')) ?? noLogin,
   )
@@ -86,10 +139,9 @@ export function readProcess(folder: string, pid: number): HostProcess | null {
     gids: [...numbers('Gid'), ...numbers('Groups')],
     program,
     loginUid: loginUid === noLogin ? null : loginUid,
-    sudo: sudoOf(attempt(() => readFileSync(`${folder}/environ`, 'latin1')) ?? ''),
-    waitsFor: isSudo(program)
-      ? askedOf(attempt(() => readFileSync(`${folder}/cmdline`, 'latin1')) ?? '')
-      : null,
+    sudo: sudoOf(environ),
+    waitsFor: askedOf(words ?? ''),
+    isStarting: words === '',
   }
 }
 
