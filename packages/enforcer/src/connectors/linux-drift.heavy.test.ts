@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { freshGrant } from '../../test/fresh-grant.ts'
 import { onLinuxHost } from '../../test/linux-grantee.ts'
 import { describeOnLinuxHost, labSettings, labTarget } from '../../test/linux-lab.ts'
-import { freshGrant } from './connector.contract.ts'
 import { linuxConnector } from './linux.ts'
 import { linuxSettings } from './linux-settings.ts'
 
@@ -190,8 +190,8 @@ describeOnLinuxHost(() => {
     const { grant } = await tryToApply(['group:payments-ops', 'sudo:read_books'])
     expect(await own.probePresent(grant, labTarget)).toBe(true)
     const shell = await lab.login('ada-adm')
-    await shell.ask('(sudo -n tail -f /mnt/books > ~/tail.out 2>&1 &)')
-    await shell.ask('while ! grep -q open ~/tail.out; do :; done')
+    await shell.ask('rm -f ~/tail.out; (sudo -n tail -f /mnt/books > ~/tail.out 2>&1 &)')
+    await shell.ask('while ! grep -qs open ~/tail.out; do :; done')
     await end(grant)
     expect(await present(grant)).toEqual([])
     expect(await shell.can('true')).toBe(false)
@@ -204,8 +204,8 @@ describeOnLinuxHost(() => {
       const grant = await opened('sudo:read_books')
       const shell = await at.lab.login('ada-adm')
       await shell.ask('sudo -n cat /mnt/books')
-      await shell.ask('(sudo -n tail -f /mnt/books > ~/tail.out 2>&1 &)')
-      await shell.ask('while ! grep -q open ~/tail.out; do :; done')
+      await shell.ask('rm -f ~/tail.out; (sudo -n tail -f /mnt/books > ~/tail.out 2>&1 &)')
+      await shell.ask('while ! grep -qs open ~/tail.out; do :; done')
       await end(grant)
       const evidence = await at.connector.evidence?.(grant, labTarget)
       expect(evidence).toMatchObject({ what: 'sudo_output', complete: true })
@@ -242,6 +242,18 @@ describeOnLinuxHost(() => {
       expect(await text(first)).toContain('open')
       await cleanup(first)
       expect(await at.lab.sh('ls /var/log/sudo-io/halligan')).toBe('')
+      await shell.leave()
+    })
+
+    test('is shown, and not called complete, where a record does not say when it was', async () => {
+      const grant = await opened('sudo:read_books')
+      const shell = await at.lab.login('ada-adm')
+      await shell.ask('sudo -n cat /mnt/books')
+      await end(grant)
+      await at.lab.sh(`: > /var/log/sudo-io/halligan/${grant}/00/00/01/log.json`)
+      const evidence = await at.connector.evidence?.(grant, labTarget)
+      expect(evidence?.complete).toBe(false)
+      expect(evidence?.text).toContain('{"at":null,"command":null}')
       await shell.leave()
     })
 

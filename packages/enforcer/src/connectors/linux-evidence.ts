@@ -75,8 +75,8 @@ export async function evidenceOf(
   const sessions = grantsWithRecords(host)
     .filter((other) => lifeOf(host, other)?.account === life.account)
     .flatMap((other) => sessionsIn(host, other))
-    .filter(({ at }) => at >= life.from - 1000 && at <= (life.until ?? at))
-    .toSorted((a, b) => a.at - b.at)
+    .filter(({ at }) => at === null || (at >= life.from - 1000 && at <= (life.until ?? at)))
+    .toSorted((a, b) => (a.at ?? 0) - (b.at ?? 0))
   const deadline = performance.now() + millisToReplayAll
   let [text, complete] = ['', life.whole && sessions.length <= mostSessions]
   for (const session of sessions.slice(0, mostSessions)) {
@@ -86,7 +86,7 @@ export async function evidenceOf(
     }
     const replayed = await replay(host, session)
     complete &&= replayed !== null && session.command !== null
-    text += `${JSON.stringify({ at: new Date(session.at).toISOString(), command: session.command })}\n${replayed ?? ''}\n`
+    text += `${headingOf(session)}\n${replayed ?? ''}\n`
   }
   if (text.length > mostCharacters) complete = false
   return { what: 'sudo_output', text: text.slice(0, mostCharacters), complete }
@@ -95,9 +95,13 @@ export async function evidenceOf(
 type Session = Readonly<{
   folder: string
   name: string
-  at: Instant
+  /** Null where the record does not say: then it is shown with every grant of the account. */
+  at: Instant | null
   command: string | null
 }>
+
+const headingOf = ({ at, command }: Session): string =>
+  JSON.stringify({ at: at === null ? null : new Date(at).toISOString(), command })
 
 const grantsWithRecords = (host: LinuxHost): readonly GrantId[] =>
   namesIn(host, '/var/log/sudo-io/halligan').flatMap((name) => {
@@ -125,12 +129,11 @@ function sessionAt(host: LinuxHost, top: string, path: string): Session {
     isRecord(log) && isRecord(log.timestamp) ? Number(log.timestamp.seconds) * 1000 : 0
   const argv = isRecord(log) && Array.isArray(log.runargv) ? log.runargv.map(String) : null
   const program = isRecord(log) && typeof log.command === 'string' ? log.command : null
-  // One that cannot be dated is shown with every grant of the account.
   const dated = Number.isFinite(at) && at > 0
   return {
     folder: top,
     name,
-    at: (dated ? at : Date.now()) as Instant,
+    at: dated ? (at as Instant) : null,
     command:
       dated && argv !== null && program !== null
         ? [program, ...argv.slice(1)].join(' ')
