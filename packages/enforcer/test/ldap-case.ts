@@ -1,8 +1,8 @@
 import type { GrantId, Instant, PrincipalId } from '@halligan/core'
 import { BerReader, BerWriter } from 'ldapts'
-import { freshGrant } from '../src/connectors/connector.contract.ts'
 import type { Connector, Credential, Opening } from '../src/connectors/port.ts'
 import { type EnforcerBooks, enforcerBooks } from './enforcer-books.ts'
+import { freshGrant } from './fresh-grant.ts'
 import type { LdapLab } from './ldap-lab.ts'
 
 /** One grant on the lab's directory, as an enforcer leads it. */

@@ -1,9 +1,9 @@
 /** One lab a file, one connector and one ada a test. @module */
 import type { GrantId, Instant, PrincipalId, ProbeResult } from '@halligan/core'
 import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest'
-import { freshGrant } from '../src/connectors/connector.contract.ts'
 import type { Applied, Connector, Opening } from '../src/connectors/port.ts'
 import { type EnforcerBooks, enforcerBooks } from './enforcer-books.ts'
+import { freshGrant } from './fresh-grant.ts'
 import { type LinuxLab, labTarget, openLinuxLab } from './linux-lab.ts'
 
 export type Asked = Readonly<{

@@ -1,10 +1,10 @@
 import type { GrantId, Instant, PrincipalId } from '@halligan/core'
 import type { Connection } from 'mysql2/promise'
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest'
-import { freshGrant } from '../src/connectors/connector.contract.ts'
 import type { MariadbSettings } from '../src/connectors/mariadb-settings.ts'
 import type { Applied, Connector, Credential, Difference } from '../src/connectors/port.ts'
 import { type EnforcerBooks, enforcerBooks } from './enforcer-books.ts'
+import { freshGrant } from './fresh-grant.ts'
 import { type MariadbLab, openMariadbLab } from './mariadb-lab.ts'
 
 /** Mallory with a grant, and the connector that is to end it. A new grant for every test. */

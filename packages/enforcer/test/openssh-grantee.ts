@@ -1,8 +1,8 @@
 import type { GrantId, Instant, PrincipalId } from '@halligan/core'
 import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest'
-import { freshGrant } from '../src/connectors/connector.contract.ts'
 import type { Applied, Connector, Credential, Opening } from '../src/connectors/port.ts'
 import { type EnforcerBooks, enforcerBooks } from './enforcer-books.ts'
+import { freshGrant } from './fresh-grant.ts'
 import { labTarget, type OpensshLab, openOpensshLab } from './openssh-lab.ts'
 
 /** Mallory with a grant, and the connector that is to end it. A new grant for every test. */

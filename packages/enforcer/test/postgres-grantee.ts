@@ -1,8 +1,8 @@
 import type { GrantId, Instant, PrincipalId } from '@halligan/core'
 import type pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest'
-import { freshGrant } from '../src/connectors/connector.contract.ts'
 import type { Connector, Credential, Difference } from '../src/connectors/port.ts'
+import { freshGrant } from './fresh-grant.ts'
 import { openPostgresLab, type PostgresLab } from './postgres-lab.ts'
 
 const ada = 'ada' as PrincipalId

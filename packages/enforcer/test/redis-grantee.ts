@@ -1,9 +1,9 @@
 import type { GrantId, Instant, PrincipalId } from '@halligan/core'
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest'
-import { freshGrant } from '../src/connectors/connector.contract.ts'
 import type { Applied, Connector, Credential, Difference } from '../src/connectors/port.ts'
 import type { RedisSettings } from '../src/connectors/redis-settings.ts'
 import { type EnforcerBooks, enforcerBooks } from './enforcer-books.ts'
+import { freshGrant } from './fresh-grant.ts'
 import { openRedisLab, type RedisDb, type RedisLab } from './redis-lab.ts'
 
 /** Mallory with a grant, and the connector that is to end it. A new grant for every test. */

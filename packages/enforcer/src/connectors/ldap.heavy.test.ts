@@ -1,8 +1,10 @@
 import { Attribute, Change, type Client } from 'ldapts'
 import { afterAll, beforeAll } from 'vitest'
+import type { ConnectorHarness } from '../../test/connector-case.ts'
 import { dns, type LdapLab, openLdapLab } from '../../test/ldap-lab.ts'
 import { describeAt } from '../../test/real-server.ts'
-import { type ConnectorHarness, describeConnector } from './connector.contract.ts'
+import { describeConnector } from './connector.contract.ts'
+import { type CountedHarness, describeCountedRights } from './counted-rights.contract.ts'
 import { dnOfGrant } from './ldap-dn.ts'
 
 describeAt('OpenLDAP', () => {
@@ -42,7 +44,7 @@ describeAt('OpenLDAP', () => {
     crash: async () => lab.proxy.cut(),
   })
 
-  describeConnector('a membership in a group', () => ({
+  const membership = (): CountedHarness => ({
     ...shared(),
     privileges: ['group:repair', 'group:admins'],
     counted: {
@@ -50,7 +52,9 @@ describeAt('OpenLDAP', () => {
       takeByHand: () => changeMember('delete', dns.person('ada')),
     },
     removeByHand: () => changeMember('delete', dns.person('ada')),
-  }))
+  })
+  describeConnector('a membership in a group', membership)
+  describeCountedRights('a membership in a group', membership)
 
   describeConnector('an entry of its own', () => ({
     ...shared(),

@@ -1,12 +1,14 @@
 import type { Instant } from '@halligan/core'
 import { afterAll, beforeAll } from 'vitest'
+import type { ConnectorHarness } from '../../test/connector-case.ts'
 import {
   describeOnLinuxHost,
   type LinuxLab,
   labTarget,
   openLinuxLab,
 } from '../../test/linux-lab.ts'
-import { type ConnectorHarness, describeConnector } from './connector.contract.ts'
+import { describeConnector } from './connector.contract.ts'
+import { type CountedHarness, describeCountedRights } from './counted-rights.contract.ts'
 
 describeOnLinuxHost(() => {
   let lab: LinuxLab
@@ -42,7 +44,7 @@ describeOnLinuxHost(() => {
   }
   const quietly = (script: string) => lab.sh(`${script} || true`).then(() => undefined)
 
-  describeConnector('membership in a group', () => ({
+  const membership = (): CountedHarness => ({
     ...common(),
     privileges: ['group:payments-ops', 'group:payments-admin'],
     enter: entering(''),
@@ -52,11 +54,13 @@ describeOnLinuxHost(() => {
     },
     standingRightWorks: () => opsCan('cat /mnt/ledger'),
     removeByHand: () => quietly('gpasswd -d ada-adm payments-ops'),
-  }))
+  })
+  describeConnector('membership in a group', membership)
+  describeCountedRights('membership in a group', membership)
 
   const standing = '/etc/sudoers.d/ada'
   const rule = 'ada-adm ALL = (root) NOPASSWD: /usr/bin/cat /mnt/ledger'
-  describeConnector('a rule of sudo', () => ({
+  const sudoRule = (): CountedHarness => ({
     ...common(),
     privileges: ['sudo:read_ledger', 'sudo:read_books'],
     enter: entering('sudo -n /usr/bin/'),
@@ -66,5 +70,7 @@ describeOnLinuxHost(() => {
     },
     standingRightWorks: () => opsCan('sudo -n cat /mnt/ledger'),
     removeByHand: (grant) => quietly(`rm /etc/sudoers.d/halligan-${grant}`),
-  }))
+  })
+  describeConnector('a rule of sudo', sudoRule)
+  describeCountedRights('a rule of sudo', sudoRule)
 })

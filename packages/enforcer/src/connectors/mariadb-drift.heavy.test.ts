@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
+import { freshGrant } from '../../test/fresh-grant.ts'
 import { mariadbGrantee } from '../../test/mariadb-grantee.ts'
 import { rowsOf } from '../../test/mariadb-lab.ts'
 import { describeAt } from '../../test/real-server.ts'
-import { freshGrant } from './connector.contract.ts'
 import { accountOf, hashOf } from './mariadb-account.ts'
 import {
   connectWith,

@@ -1,8 +1,8 @@
 import type { GrantId } from '@halligan/core'
 import { expect, test } from 'vitest'
+import { freshGrant } from '../../test/fresh-grant.ts'
 import { isAlive, mariadbGrantee } from '../../test/mariadb-grantee.ts'
 import { describeAt } from '../../test/real-server.ts'
-import { freshGrant } from './connector.contract.ts'
 import { accountOf } from './mariadb-account.ts'
 
 /** Many grants that end at one moment share the work, and each gets its own answer. */

@@ -7,9 +7,9 @@ import type { GrantId, Instant, PrincipalId } from '@halligan/core'
 import { createConnection } from 'mysql2/promise'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { enforcerBooks } from '../../test/enforcer-books.ts'
+import { freshGrant } from '../../test/fresh-grant.ts'
 import { type MariadbLab, openMariadbLab } from '../../test/mariadb-lab.ts'
 import { describeAt } from '../../test/real-server.ts'
-import { freshGrant } from './connector.contract.ts'
 import type { MariadbSettings } from './mariadb-settings.ts'
 
 /** A name of this machine that is not a name of the loopback, whatever address it stands for. */

@@ -3,8 +3,8 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { freshGrant } from '../../test/fresh-grant.ts'
 import { describeAt } from '../../test/real-server.ts'
-import { freshGrant } from './connector.contract.ts'
 
 const helper = join(import.meta.dirname, '../../host/halligan-host')
 

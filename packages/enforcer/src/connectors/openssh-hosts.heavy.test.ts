@@ -2,6 +2,7 @@ import { chmod, writeFile } from 'node:fs/promises'
 import type { Instant } from '@halligan/core'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type EnforcerBooks, enforcerBooks } from '../../test/enforcer-books.ts'
+import { freshGrant } from '../../test/fresh-grant.ts'
 import { millisUntil, opensshGrantee } from '../../test/openssh-grantee.ts'
 import {
   describeAtSshd,
@@ -9,7 +10,6 @@ import {
   type OpensshLab,
   openOpensshLab,
 } from '../../test/openssh-lab.ts'
-import { freshGrant } from './connector.contract.ts'
 import { type Connector, TargetTaken } from './port.ts'
 
 describeAtSshd(() => {

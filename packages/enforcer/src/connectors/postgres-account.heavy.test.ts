@@ -2,12 +2,12 @@ import type { GrantId, Instant, PrincipalId } from '@halligan/core'
 import { isShown } from '@halligan/core'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { memoryPorts } from '../../test/connector-ports.ts'
+import { freshGrant } from '../../test/fresh-grant.ts'
 import {
   installations,
   openPostgresLab,
   type PostgresLab,
 } from '../../test/postgres-lab.ts'
-import { freshGrant } from './connector.contract.ts'
 import type { Connector, Credential, Held, Opening } from './port.ts'
 import type { ConnectorPorts } from './registry.ts'
 

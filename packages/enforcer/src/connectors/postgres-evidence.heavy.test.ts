@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { GrantId, Instant, PrincipalId } from '@halligan/core'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { freshGrant } from '../../test/fresh-grant.ts'
 import {
   installations,
   openPostgresLab,
   type PostgresLab,
 } from '../../test/postgres-lab.ts'
-import { freshGrant } from './connector.contract.ts'
 import type { Connector, Credential } from './port.ts'
 
 describe.each(installations)('evidence of sessions at $name', ({ binaries }) => {

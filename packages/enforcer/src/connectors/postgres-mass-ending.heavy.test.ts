@@ -1,12 +1,12 @@
 import type { GrantId, Instant, PrincipalId, ProbeResult } from '@halligan/core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { freshGrant } from '../../test/fresh-grant.ts'
 import { isAlive } from '../../test/postgres-grantee.ts'
 import {
   installations,
   openPostgresLab,
   type PostgresLab,
 } from '../../test/postgres-lab.ts'
-import { freshGrant } from './connector.contract.ts'
 import type { Connector, Credential } from './port.ts'
 import { roleOf } from './postgres-role.ts'
 

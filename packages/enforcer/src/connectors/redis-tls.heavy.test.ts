@@ -9,9 +9,9 @@ import {
   makeCertificates,
 } from '../../test/certificates.ts'
 import { enforcerBooks } from '../../test/enforcer-books.ts'
+import { freshGrant } from '../../test/fresh-grant.ts'
 import { describeAt } from '../../test/real-server.ts'
 import { openRedisLab, type RedisLab } from '../../test/redis-lab.ts'
-import { freshGrant } from './connector.contract.ts'
 import { openWire } from './redis-session.ts'
 
 /** A name of this machine that is not a name of the loopback, whatever address it stands for. */

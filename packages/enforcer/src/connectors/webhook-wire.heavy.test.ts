@@ -13,7 +13,7 @@ import {
   makeCertificates,
 } from '../../test/certificates.ts'
 import { memoryPorts } from '../../test/connector-ports.ts'
-import { freshGrant } from './connector.contract.ts'
+import { freshGrant } from '../../test/fresh-grant.ts'
 import { webhookConnector } from './webhook.ts'
 
 const secret = `whsec_${Buffer.alloc(32, 3).toString('base64')}`
