@@ -94,8 +94,9 @@ describeOnLinuxHost(() => {
       expect(await at.connector.strangers?.(labTarget)).toEqual([])
       const forged = freshGrant()
       const rule = (name: string) => `/etc/sudoers.d/halligan-${name}`
-      await at.lab.sh(`cp -p ${rule(grant)} ${rule(forged)}; cp -p ${rule(grant)} ${rule('x')}
-        echo '# more' >> ${rule(grant)}; gpasswd -a bob-adm payments-ops`)
+      const made = (await at.lab.sh(`ls ${rule(`*-${grant}`)}`)).trim()
+      await at.lab.sh(`cp -p ${made} ${rule(forged)}; cp -p ${made} ${rule('x')}
+        echo '# more' >> ${made}; gpasswd -a bob-adm payments-ops`)
       expect(await at.connector.standing(labTarget)).toContain(forged)
       expect(await at.connector.strangers?.(labTarget)).toEqual([
         { what: 'foreign_rule', object: '"halligan-x"' },
@@ -138,7 +139,7 @@ describeOnLinuxHost(() => {
 
     test('a rule is root’s and nobody can read it, and sudoers stays sound', async () => {
       const grant = await opened('sudo:read_ledger')
-      expect(await at.lab.sh(`stat -c '%a %u %g' /etc/sudoers.d/halligan-${grant}`)).toBe(
+      expect(await at.lab.sh(`stat -c '%a %u %g' /etc/sudoers.d/halligan-*-${grant}`)).toBe(
         '440 0 0\n',
       )
       await soundly()

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { freshGrant } from '../../test/fresh-grant.ts'
 import { onLinuxHost } from '../../test/linux-grantee.ts'
 import { describeOnLinuxHost } from '../../test/linux-lab.ts'
 import { kill, processes } from './linux-processes.ts'
@@ -59,7 +60,7 @@ describeOnLinuxHost(() => {
     })
 
     test('EN-11 an account, then a group, that is gone is no failure', async () => {
-      await at.lab.host.addAccount('bob-adm')
+      await at.lab.sh('cp -p /etc/passwd /mnt/passwd')
       const grant = await opened('group:payments-ops', { requester: 'bob' })
       const shell = await at.lab.login('bob-adm')
       await at.lab.sh(`sed -i '/^bob-adm:/d' /etc/passwd; sed -i 's/,bob-adm//' /etc/group`)
@@ -67,6 +68,7 @@ describeOnLinuxHost(() => {
       expect(await present(grant)).toEqual([])
       expect(await shell.can('true')).toBe(false)
       await cleanup(grant)
+      await at.lab.sh('cp -p /mnt/passwd /etc/passwd')
 
       await at.lab.sh('groupadd passing')
       const other = at.lab.connector(at.books, { groups: { passing: {} } })
@@ -100,7 +102,7 @@ describeOnLinuxHost(() => {
       await shell.ask(`(sudo -n sh -c 'sleep 1201 & sleep 1202' >/dev/null &)`)
       await shell.ask(`(sudo -n setsid -f sleep 1203)`)
       for (const seconds of [1201, 1202, 1203]) await running(`sleep ${seconds}`)
-      await at.lab.sh(`rm /etc/sudoers.d/halligan-${grant}`)
+      await at.lab.sh(`rm /etc/sudoers.d/halligan-*-${grant}`)
       expect(await present(grant)).toEqual(['sudo_processes'])
       await end(grant)
       expect(await present(grant)).toEqual([])
@@ -143,7 +145,7 @@ describeOnLinuxHost(() => {
       const shell = await ada()
       await shell.ask(`echo 'correct horse' | sudo -S cat /mnt/ledger`)
       await shell.ask('sudo -n cat /mnt/ledger')
-      await at.lab.sh(`rm /etc/sudoers.d/halligan-${grant}`)
+      await at.lab.sh(`rm /etc/sudoers.d/halligan-*-${grant}`)
       expect(await present(grant)).toEqual(['sudo_timestamp'])
       await end(grant)
       expect(await present(grant)).toEqual([])
@@ -179,6 +181,30 @@ describeOnLinuxHost(() => {
       await shell.leave()
     })
 
+    test('EN-17 a command that two grants allow may run as long as the longer one lasts', async () => {
+      const [shell, bob] = [await ada(), await at.lab.login('bob-adm')]
+      const [a, b] = [freshGrant(), freshGrant()]
+      // Ids say nothing of an order: each of the two is the one that is over first, once.
+      for (const [first, second] of [
+        [a, b],
+        [b, a],
+      ] as const) {
+        const brief = await opened('sudo:read_books', { grant: first, secondsLeft: 3 })
+        const long = await opened('sudo:read_books', { grant: second })
+        await shell.ask('(sudo -n tail -f /mnt/books > /dev/null 2>&1 &)')
+        await running('(/usr/bin/)?tail -f /mnt/books')
+        const other = await opened('sudo:read_books', { requester: 'bob', secondsLeft: 3 })
+        expect(await bob.can('sudo -n tail -f /mnt/books')).toBe(false)
+        await end(brief)
+        expect(await runs('(/usr/bin/)?tail -f /mnt/books')).toBe(true)
+        await end(long)
+        expect(await runs('(/usr/bin/)?tail -f /mnt/books')).toBe(false)
+        for (const grant of [brief, long]) await cleanup(grant)
+        await end(other)
+      }
+      for (const one of [shell, bob]) await one.leave()
+    })
+
     test('INV-21 sudo itself knows the deadline: it refuses after it, and ends what runs', async () => {
       const shell = await ada()
       const over = await opened('sudo:read_ledger', { secondsLeft: 0 })
@@ -196,7 +222,7 @@ describeOnLinuxHost(() => {
 
     test('C-08 a rule that comes back from a backup is seen, and ended again', async () => {
       const grant = await opened('sudo:read_ledger')
-      const file = `/etc/sudoers.d/halligan-${grant}`
+      const file = (await at.lab.sh(`ls /etc/sudoers.d/halligan-*-${grant}`)).trim()
       await at.lab.sh(`cp -p ${file} /mnt/backup`)
       await end(grant)
       await cleanup(grant)

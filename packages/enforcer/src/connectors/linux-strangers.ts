@@ -4,7 +4,7 @@ import type { LinuxHost } from './linux-host.ts'
 import { groupStands } from './linux-membership.ts'
 import type { Note, Notes } from './linux-note.ts'
 import type { LinuxSettings } from './linux-settings.ts'
-import { grantOfFile, ruleFiles, ruleTextOf } from './linux-sudoers.ts'
+import { grantOfFile, isDraft, ruleFiles, ruleTextOf } from './linux-sudoers.ts'
 import type { Difference, Excess, Held } from './port.ts'
 
 /** Every grant that has a rule here, whoever made it, and those of the books whose memberships stand. */
@@ -62,9 +62,6 @@ export function strangersOn(
   })
   return [...foreign, ...changed, ...foreignMembers(host, groups, notes, held)]
 }
-
-const isDraft = (name: string): boolean =>
-  name.endsWith('.new') && grantOfFile(name.slice(0, -'.new'.length)) !== null
 
 function foreignMembers(
   host: LinuxHost,

@@ -1,6 +1,7 @@
 /**
- * One file of `sudoers.d` per grant, named after it and nothing else: what each grant holds is counted by there being a
- * file. sudo itself ends the rule at the deadline (`NOTAFTER`), whatever becomes of the enforcer.
+ * One file of `sudoers.d` per grant, named after its deadline and itself: what each grant holds is counted by there being a
+ * file. sudo itself ends the rule at the deadline (`NOTAFTER`), whatever becomes of the enforcer. Where two grants allow
+ * one command, sudo goes by the rule that it reads last, in the order of the names: that of the grant which lasts longer.
  *
  * @module
  */
@@ -26,16 +27,23 @@ const prefix = 'halligan-'
 /** sudo reads no file whose name has a dot in it. */
 const draftSuffix = '.new'
 
-const nameOf = (grant: GrantId): string => `${prefix}${grant}`
+const nameOf = ({ grant, deadline }: Rule): string =>
+  `${prefix}${lastSecond(deadline)}-${grant}`
 
 export const logFolderOf = (grant: GrantId): string => `/var/log/sudo-io/halligan/${grant}`
 
-/** Of a file's name; null where it is no grant's. */
+/** Of a file's name; null where it is no grant's. Enforcers of before put no deadline into it. */
 export function grantOfFile(name: string): GrantId | null {
   if (!name.startsWith(prefix)) return null
-  const grant = parseGrantId(name.slice(prefix.length))
+  const grant = parseGrantId(name.slice(prefix.length).replace(/^\d{14}Z-/, ''))
   return grant.ok ? grant.value : null
 }
+
+const withoutDraft = (name: string): string =>
+  name.endsWith(draftSuffix) ? name.slice(0, -draftSuffix.length) : name
+
+export const isDraft = (name: string): boolean =>
+  name !== withoutDraft(name) && grantOfFile(withoutDraft(name)) !== null
 
 export type Rule = Readonly<{
   grant: GrantId
@@ -86,7 +94,7 @@ export async function draftRule(
   host: LinuxHost,
   rule: Rule,
 ): Promise<Readonly<{ live(): void; discard(): void }>> {
-  const name = nameOf(rule.grant)
+  const name = nameOf(rule)
   const draft = `${folder}/${name}${draftSuffix}`
   const at = host.root() + draft
   const discard = () => rmSync(at, { force: true })
@@ -104,6 +112,8 @@ export async function draftRule(
     discard,
     live: () => {
       renameSync(at, `${host.root()}${folder}/${name}`)
+      for (const other of liveFilesOf(host, rule.grant))
+        if (other !== name) rmSync(`${host.root()}${folder}/${other}`, { force: true })
       syncFolder(host)
     },
   }
@@ -132,17 +142,22 @@ function syncFolder(host: LinuxHost): void {
 }
 
 export function removeRule(host: LinuxHost, grant: GrantId): void {
-  for (const name of [nameOf(grant), nameOf(grant) + draftSuffix])
-    rmSync(`${host.root()}${folder}/${name}`, { force: true })
+  for (const name of ruleFiles(host))
+    if (grantOfFile(withoutDraft(name)) === grant)
+      rmSync(`${host.root()}${folder}/${name}`, { force: true })
   syncFolder(host)
 }
 
-/** Null when there is none; throws when the folder itself cannot be read. */
+/** Null when there is none; throws when the folder itself cannot be read. Of several, all. */
 export function ruleTextOf(host: LinuxHost, grant: GrantId): string | null {
-  return ruleFiles(host).includes(nameOf(grant))
-    ? readHostFile(host, `${folder}/${nameOf(grant)}`)
-    : null
+  const texts = liveFilesOf(host, grant).flatMap(
+    (name) => readHostFile(host, `${folder}/${name}`) ?? [],
+  )
+  return texts.length === 0 ? null : texts.join('')
 }
+
+const liveFilesOf = (host: LinuxHost, grant: GrantId): readonly string[] =>
+  ruleFiles(host).filter((name) => grantOfFile(name) === grant)
 
 /** Names of all files that sudo, or somebody who looks for ours, might take for a rule of ours. */
 export const ruleFiles = (host: LinuxHost): readonly string[] =>

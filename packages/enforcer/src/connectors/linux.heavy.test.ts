@@ -69,7 +69,7 @@ describeOnLinuxHost(() => {
       takeByHand: () => quietly(`rm ${standing}`),
     },
     standingRightWorks: () => opsCan('sudo -n cat /mnt/ledger'),
-    removeByHand: (grant) => quietly(`rm /etc/sudoers.d/halligan-${grant}`),
+    removeByHand: (grant) => quietly(`rm /etc/sudoers.d/halligan-*-${grant}`),
   })
   describeConnector('a rule of sudo', sudoRule)
   describeCountedRights('a rule of sudo', sudoRule)
