@@ -8,6 +8,7 @@ import { ok, type ProbeResult, type Result, refuse, showAbsence } from '@halliga
 import { askEffect, isOut, type TargetFailed } from './ask-target.ts'
 import { type Attempt, again, done } from './attempt.ts'
 import type { Connector } from './connectors/port.ts'
+import { mustEnd } from './deadline.ts'
 import { keep, subjectOf } from './hold-events.ts'
 import { report } from './report.ts'
 import { connectorOf, type Place, type Site } from './site.ts'
@@ -33,7 +34,11 @@ const exposing = (site: Site, target: string, account: string): readonly Hold[] 
  */
 export function isReturning(site: Site, target: string, account: string): boolean {
   if (isOut(connectorOf(site, target), aboutAccount(account))) return true
-  return unfinishedOn(site, target, account).some((hold) => !mayStand(hold))
+  const clocks = site.clock.read()
+  return unfinishedOn(site, target, account).some(
+    (hold) =>
+      !mayStand(hold) || mustEnd(hold.bound, clocks, site.books.highestWall()) !== null,
+  )
 }
 
 /** Whether the rotation that this hold owes may be tried now: not while another grant on the account is to keep working. */

@@ -28,6 +28,22 @@ export const beginEnd = (
   about: Subject['about'] = null,
 ): boolean => beginEnds(site, [{ place, cause, about }]).length === 1
 
+/** So many take some thirty milliseconds, in which nothing else is done. */
+export const mostBegunAtOnce = 100
+
+/** As {@link beginEnds}, but for a moment between so many and so many, in which what has begun goes on. */
+export async function beginVeryMany(
+  site: Site,
+  endings: readonly Ending[],
+): Promise<readonly Place[]> {
+  const begun: Place[] = []
+  for (let at = 0; at < endings.length; at += mostBegunAtOnce) {
+    if (at > 0) await new Promise<void>((go) => site.scheduler.after(1, go))
+    begun.push(...beginEnds(site, endings.slice(at, at + mostBegunAtOnce)))
+  }
+  return begun
+}
+
 /** All in one write; answers where it was not ending or absent already. */
 export function beginEnds(site: Site, endings: readonly Ending[]): readonly Place[] {
   if (endings.length === 0) return []

@@ -12,6 +12,7 @@ import {
   type Excess,
   TargetTaken,
 } from './connectors/port.ts'
+import { mustEnd } from './deadline.ts'
 import { oneLine } from './end-grant.ts'
 import { blobOf, report } from './report.ts'
 import { connectorOf, type Site } from './site.ts'
@@ -118,11 +119,14 @@ const ofGrant = (what: string, grant: GrantId): Drift => ({ what, object: grant,
 function explained(site: Site, target: string) {
   const holds = site.books.unfinished().filter((hold) => hold.target === target)
   const standing = holds.filter((hold) => mayStand(hold) || holdIn(hold, 'ending'))
+  const [clocks, highestWall] = [site.clock.read(), site.books.highestWall()]
+  // What is due may be gone by the target's own clock, before its end was begun here.
+  const applied = holds.filter(
+    (hold) => holdIn(hold, 'applied') && mustEnd(hold.bound, clocks, highestWall) === null,
+  )
   return {
     all: new Set(standing.map(({ grant }) => grant)),
-    applied: new Set(
-      holds.filter((hold) => holdIn(hold, 'applied')).map(({ grant }) => grant),
-    ),
+    applied: new Set(applied.map(({ grant }) => grant)),
   }
 }
 

@@ -4,16 +4,17 @@
  *
  * @module
  */
-import type { GrantId, Instant, Work } from '@halligan/core'
-import { attemptRotate, exposedBy, mayRotate } from './accounts.ts'
+import type { Instant, Work } from '@halligan/core'
+import { attemptRotate } from './accounts.ts'
 import { attemptApply } from './apply-grant.ts'
 import { type Attempt, again } from './attempt.ts'
-import { beginEnds } from './begin-end.ts'
+import { createBeginning } from './begin-due.ts'
 import { type Clocks, millisLeft, mustEnd } from './deadline.ts'
 import { attemptEnd, cleanUp } from './end-grant.ts'
 import { createLane, type Lane, type LaneWidth, type Turn } from './lane.ts'
+import { grantOf, keyOf, type LaneKey, lookOver, workOf } from './look.ts'
 import { type Backoff, createRetries, type Retries, type Retry } from './retries.ts'
-import { byRisk, rankOf } from './risk.ts'
+import { rankOf } from './risk.ts'
 import type { Place, Site } from './site.ts'
 import { type Hold, holdIn, mayStand } from './state.ts'
 import { BooksUnwritable } from './store/port.ts'
@@ -46,17 +47,6 @@ export type DueLoop = Readonly<{
   stop(): void
 }>
 
-/**
- * A grant's ending waits for nothing else that is under way for it: what an `apply` that it overtakes may still do is awaited
- * before absence is believed, and not before the access is ended.
- */
-export type LaneKey = GrantId | `end ${GrantId}`
-
-const keyOf = (grant: GrantId, work: Work): LaneKey =>
-  work === 'end' ? `end ${grant}` : grant
-
-const grantOf = (key: LaneKey): GrantId => key.replace(/^end /, '') as GrantId
-
 /** How far the wall clock may advance before its highest value is written down again. */
 const wallGrainMillis = 5000
 
@@ -66,33 +56,31 @@ export function startDueLoop(
   onBroken: (error: unknown) => void,
   afterLook: () => void = () => {},
 ): DueLoop {
-  const lanes = new Map<string, Lane<LaneKey>>()
   const retries = createRetries(pace)
   const settle = settling(site, retries)
   const alarm = createAlarm(site, () => look())
+  const beginning = createBeginning(site, {
+    begun: (place) => startEnd(place),
+    over: () => look(),
+    guarded: (work) => guarded(work),
+  })
   let stopped = false
 
   const stop = () => {
     stopped = true
     alarm.cancel()
+    beginning.stop()
   }
   const broken = (error: unknown) => {
     stop()
     onBroken(error)
-  }
-  const lane = (target: string): Lane<LaneKey> => {
-    const width = widthAt(site, target, pace)
-    const known =
-      lanes.get(target) ??
-      createLane<LaneKey>(width, thrown, (key) => lookAt({ grant: grantOf(key), target }))
-    lanes.set(target, known)
-    return known
   }
   /** A disk that takes nothing is no broken promise: what rests on it is tried again, and endings go on (S-01). */
   const thrown = (error: unknown) => {
     if (!(error instanceof BooksUnwritable)) return broken(error)
     site.log({ level: 'alarm', what: 'books_unwritable', why: error.message })
   }
+  const { lane, idle } = createLanes(site, pace, thrown, (place) => lookAt(place))
   const start = (hold: Hold, work: Work, clocks: Clocks) => {
     const retry = retries.of(hold, work)
     if (retry !== null && clocks.bootMillis < retry.notBefore) return
@@ -102,6 +90,10 @@ export function startDueLoop(
       await settle(hold, work, await tryOnce(site, hold, work))
     })
   }
+  const startEnd = ({ grant, target }: Place) =>
+    start(site.books.hold(grant, target), 'end', site.clock.read())
+  const isBusy = ({ grant, target }: Place, work: Work) =>
+    lane(target).busyWith(keyOf(grant, work))
   const guarded = (work: () => void) => {
     if (stopped) return
     try {
@@ -115,8 +107,11 @@ export function startDueLoop(
     guarded(() => {
       alarm.cancel()
       const clocks = site.clock.read()
-      const wait = lookOnce(site, clocks, (hold, work) => start(hold, work, clocks))
-      alarm.within(Math.min(pace.wakeMillis, wait, retries.wait(clocks)), clocks)
+      const seen = lookOver(site, clocks, rememberWall(site, clocks), isBusy)
+      beginning.begin(seen.due, clocks)
+      for (const { hold, work } of seen.work) start(hold, work, clocks)
+      const retry = onGrain(retries.wait(clocks), clocks)
+      alarm.within(Math.min(pace.wakeMillis, seen.wait, retry), clocks)
     })
   /** What became of one grant is seen at once; all the others are as they were. */
   const lookAt = (place: Place) =>
@@ -130,7 +125,8 @@ export function startDueLoop(
       if (work === null) return
       start(hold, work, clocks)
       const retry = retries.of(place, work)
-      if (retry !== null) alarm.within(retry.notBefore - clocks.bootMillis, clocks)
+      if (retry === null) return
+      alarm.within(onGrain(retry.notBefore - clocks.bootMillis, clocks), clocks)
     })
   return {
     look,
@@ -140,10 +136,32 @@ export function startDueLoop(
       const work = workOf(site, hold)
       return work === null ? null : retries.of(hold, work)
     },
+    idle,
+    stop,
+  }
+}
+
+/** One for each target. `afterEach` hears of every end of a job. */
+function createLanes(
+  site: Site,
+  pace: Pace,
+  thrown: (error: unknown) => void,
+  afterEach: (place: Place) => void,
+): Pick<DueLoop, 'lane' | 'idle'> {
+  const lanes = new Map<string, Lane<LaneKey>>()
+  return {
+    lane(target) {
+      const known =
+        lanes.get(target) ??
+        createLane<LaneKey>(widthAt(site, target, pace), thrown, (key) =>
+          afterEach({ grant: grantOf(key), target }),
+        )
+      lanes.set(target, known)
+      return known
+    },
     idle: async () => {
       await Promise.all([...lanes.values()].map((each) => each.idle()))
     },
-    stop,
   }
 }
 
@@ -197,6 +215,12 @@ function createAlarm({ scheduler }: Pick<Site, 'scheduler'>, wake: () => void): 
   }
 }
 
+/** Retries are looked for together, since a look costs the more the more is held. */
+const retryGrainMillis = 100
+
+const onGrain = (millis: number, { bootMillis }: Clocks): number =>
+  Math.ceil((bootMillis + millis) / retryGrainMillis) * retryGrainMillis - bootMillis
+
 /** Endings have as much room again as all else may fill: what opens or reads evidence slowly holds none of them up. */
 function widthAt(site: Site, target: string, { laneWidth }: Pace): LaneWidth {
   const endsAtOnce = site.connectors.get(target)?.endsAtOnce ?? 0
@@ -219,25 +243,6 @@ async function tryOnce(site: Site, place: Place, work: Work): Promise<Attempt> {
   }
 }
 
-/** Starts all that is due at these clocks; answers how long until the next bound that they can see. */
-function lookOnce(
-  site: Site,
-  clocks: Clocks,
-  start: (hold: Hold, work: Work) => void,
-): number {
-  const highestWall = rememberWall(site, clocks)
-  let wait = Number.POSITIVE_INFINITY
-  const ends: Hold[] = []
-  for (const hold of endAllDue(site, clocks, highestWall)) {
-    if (mayStand(hold)) wait = Math.min(wait, millisLeft(hold.bound, clocks))
-    const work = workOf(site, hold)
-    if (work === 'end') ends.push(hold)
-    else if (work !== null) start(hold, work)
-  }
-  for (const hold of ends.sort(byRisk(clocks))) start(hold, 'end')
-  return wait
-}
-
 /** Answers the highest wall clock from before this reading: against that it is judged. */
 function rememberWall(site: Site, { wall }: Clocks): Instant {
   const highest = site.books.highestWall()
@@ -249,25 +254,4 @@ function rememberWall(site: Site, { wall }: Clocks): Instant {
     site.log({ level: 'alarm', what: 'books_unwritable', why: error.message })
   }
   return highest
-}
-
-/** Answers every unfinished hold. What is due is written down in one go, before anything is begun that rests on it. */
-function endAllDue(site: Site, clocks: Clocks, highestWall: Instant): readonly Hold[] {
-  const { books } = site
-  const holds = books.unfinished()
-  const due = holds.flatMap((hold) => {
-    const cause = mayStand(hold) ? mustEnd(hold.bound, clocks, highestWall) : null
-    return cause === null ? [] : [{ place: hold, cause }]
-  })
-  if (due.length === 0) return holds
-  beginEnds(site, due)
-  return books.unfinished()
-}
-
-function workOf(site: Site, hold: Hold): Work | null {
-  if (holdIn(hold, 'accepted', 'applying')) return 'apply'
-  if (holdIn(hold, 'ending')) return 'end'
-  if (!holdIn(hold, 'absent') || hold.cleaned) return null
-  if (exposedBy(hold) === null) return 'clean'
-  return mayRotate(site, hold) ? 'rotate' : null
 }

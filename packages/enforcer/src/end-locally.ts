@@ -15,9 +15,9 @@ import {
 } from '@halligan/core'
 import { readRoster, verifyActSignature } from '@halligan/ledger'
 import { askTarget } from './ask-target.ts'
-import { beginEnds } from './begin-end.ts'
+import { beginEnds, beginVeryMany } from './begin-end.ts'
 import type { Place, Site } from './site.ts'
-import { mayStand, orderOf } from './state.ts'
+import { holdIn, mayStand, orderOf } from './state.ts'
 
 export type Ended = Readonly<{ grant: GrantId; targets: readonly string[] }>
 
@@ -55,7 +55,7 @@ const endAt = (
 /** The kill switch: every grant in the books, and every one that a reachable target shows. */
 export async function endAll(site: Site): Promise<readonly Place[]> {
   const held = site.books.unfinished().filter(mayStand)
-  const ended = killed(site, held)
+  const ended = await killed(site, held)
   const strays = await Promise.all(
     [...site.connectors.keys()].map((at) => endStrays(site, at)),
   )
@@ -63,7 +63,7 @@ export async function endAll(site: Site): Promise<readonly Place[]> {
 }
 
 const killed = (site: Site, places: readonly Place[]) =>
-  beginEnds(
+  beginVeryMany(
     site,
     places.map((place) => ({ place, cause: 'kill_switch' })),
   )
@@ -82,9 +82,12 @@ async function endStrays(site: Site, target: string): Promise<readonly Place[]> 
     site.log({ level: 'alarm', what: 'target_unready', target, why: standing.error.reason })
     return []
   }
+  const strays = standing.value.filter(
+    (grant) => !holdIn(site.books.hold(grant, target), 'ending', 'absent'),
+  )
   return killed(
     site,
-    standing.value.map((grant) => ({ grant, target })),
+    strays.map((grant) => ({ grant, target })),
   )
 }
 

@@ -56,7 +56,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .option('--act <file>', "a person's signed revoke act")
     .option('--all', 'everything: the kill switch')
     .action(async (grant, { dir, act, all }) => {
-      code = await local(dir, commandFor(grant, act, all))
+      code = await local(dir, commandFor(grant, act, all), all ? endAllMillis : undefined)
     })
   command('rotate <account>', 'give a shared account a new secret that nobody has')
     .option('--target <target>', 'which, where several keep an account of that name')
@@ -91,6 +91,8 @@ function commandFor(grant?: string, act?: string, all?: boolean): Asked {
 
 /** A rotation logs in to the target with the old secret and the new one. */
 const rotateMillis = 60_000
+/** All are on disk when it answers, and there may be a hundred thousand. */
+const endAllMillis = 300_000
 
 async function local(
   dir: string,

@@ -3,7 +3,7 @@ import { grantNamed, targetName } from '../test/host.ts'
 import { acceptMany, type MassWorld, massWorld, passAtOnce, turns } from '../test/mass.ts'
 import { accept } from '../test/run.ts'
 import { boot, sync } from '../test/world.ts'
-import { beginEnd } from './begin-end.ts'
+import { beginEnd, mostBegunAtOnce } from './begin-end.ts'
 import { hasAccess } from './connectors/fake.ts'
 import { usualDaemonPace } from './daemon.ts'
 import { endAll } from './end-locally.ts'
@@ -29,6 +29,7 @@ async function massExpiry(
   it.daemon.due.look()
   await it.daemon.idle()
   await passAtOnce(it, life)
+  for (let portion = 0; portion < count; portion += mostBegunAtOnce) await passAtOnce(it, 1)
   expect(it.gate.begun).toHaveLength(width)
   return it
 }

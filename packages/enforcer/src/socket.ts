@@ -3,8 +3,9 @@ import { createConnection, createServer, type Server, type Socket } from 'node:n
 import type { Json } from '@halligan/core'
 import { type LocalAnswer, type LocalCommand, parseCommand } from './local-commands.ts'
 
-/** A command and an answer are one line each. */
-const maxLine = 65_536
+/** A command and an answer are one line each. An answer may have to name very many grants. */
+const maxCommand = 65_536
+const maxAnswer = 2 ** 26
 const answerMillis = 20_000
 
 /** Serves local commands on a unix socket that only its owner can open. The folder around it is 0700 already. */
@@ -15,7 +16,7 @@ export async function serveSocket(
   // Only the holder of the books' lock comes here, so a socket that lies about is a predecessor's.
   rmSync(path, { force: true })
   const server = createServer((socket) => {
-    void readLine(socket)
+    void readLine(socket, maxCommand)
       .then(async (line) => {
         const command = line === null ? null : parseCommand(line)
         return command === null ? notACommand : await obey(command)
@@ -58,22 +59,22 @@ export async function askSocket(
     socket.once('connect', resolve).once('error', reject)
   })
   socket.write(`${JSON.stringify(command)}\n`)
-  const line = await readLine(socket)
+  const line = await readLine(socket, maxAnswer)
   socket.destroy()
   if (line === null) throw new Error('the enforcer gave no answer')
   return JSON.parse(line) as LocalAnswer
 }
 
-function readLine(socket: Socket): Promise<string | null> {
+function readLine(socket: Socket, maxLine: number): Promise<string | null> {
   return new Promise((resolve) => {
     let text = ''
     socket
       .setEncoding('utf8')
-      .on('data', (chunk) => {
-        text += chunk
-        const end = text.indexOf('\n')
-        if (end >= 0) resolve(text.slice(0, end))
-        else if (text.length > maxLine) resolve(null)
+      .on('data', (chunk: string) => {
+        const end = chunk.indexOf('\n')
+        text += end < 0 ? chunk : chunk.slice(0, end)
+        if (text.length > maxLine) resolve(null)
+        else if (end >= 0) resolve(text)
       })
       .on('end', () => resolve(null))
       .on('error', () => resolve(null))

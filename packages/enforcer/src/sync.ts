@@ -6,7 +6,15 @@
  * @module
  */
 import type { SyncAnswer } from '@halligan/contract'
-import type { Digest, EndOrder, Envelope, GrantId, Result, Roster } from '@halligan/core'
+import type {
+  Digest,
+  EndOrder,
+  Envelope,
+  GrantId,
+  Order,
+  Result,
+  Roster,
+} from '@halligan/core'
 import { ok, refuse } from '@halligan/core'
 import {
   base64url,
@@ -134,6 +142,7 @@ function obeyEnds(site: Site, { answer }: Heard): void {
   let room = mostUnopened - books.unfinished().filter(isUnopened).length
   const endings: Ending[] = []
   for (const { order: envelope, proof } of answer.ends) {
+    if (isEndingAlready(site, envelope)) continue
     const place = signedEnd(site, roster, envelope)
     if (place === null) continue
     const unopened = holdIn(books.hold(place.grant, place.target), 'none', 'refused')
@@ -155,6 +164,12 @@ function obeyEnds(site: Site, { answer }: Heard): void {
 export const mostUnopened = 64
 
 const isUnopened = (hold: Hold): boolean => holdIn(hold, 'ending') && hold.opened === null
+
+/** Then the order changes nothing, whoever signed it, and it costs no check of a signature: every answer says it again. */
+function isEndingAlready({ books }: Site, envelope: Envelope): boolean {
+  const order = orderIn(envelope)
+  return order !== null && holdIn(books.hold(order.grant, order.target), 'ending', 'absent')
+}
 
 /** The end in `envelope`, if an issuer signed it, for a target of this enforcer. */
 function signedEnd(site: Site, roster: Roster, envelope: Envelope): EndOrder | null {
@@ -189,8 +204,11 @@ function unlistedIn(
   )
 }
 
-function grantOf(envelope: Envelope): GrantId | null {
+const grantOf = (envelope: Envelope): GrantId | null => orderIn(envelope)?.grant ?? null
+
+/** What it says, whoever signed it. */
+function orderIn(envelope: Envelope): Order | null {
   const read = readEnvelope(payloadTypes.order, envelope)
   const order = read.ok ? parseOrder(read.value.value) : read
-  return order.ok ? order.value.grant : null
+  return order.ok ? order.value : null
 }
