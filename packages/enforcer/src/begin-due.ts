@@ -42,10 +42,10 @@ export function createBeginning(site: Site, steps: BeginningSteps): Beginning {
     next = 0
     if (wereMany) steps.over()
   }
-  /** For as long as the portion took, so that half of the time is left to what it is all for. */
+  /** For three times as long as the portion took: most of the time is for what has begun. */
   const rest = (tookMillis: number) => {
     const again = () => steps.guarded(portion)
-    cancel = site.scheduler.after(Math.max(1, tookMillis), again)
+    cancel = site.scheduler.after(Math.max(1, 3 * tookMillis), again)
   }
   const left = () => endings.length - next
   return {

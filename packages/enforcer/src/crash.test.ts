@@ -161,6 +161,7 @@ const idle: Daemon = {
       throw new Error('no lanes')
     },
     hurry: () => {},
+    backlog: () => ({ endsOpen: 0, provenPerMinute: 0, etaSeconds: null }),
     trouble: () => null,
     idle: async () => {},
     stop: () => {},

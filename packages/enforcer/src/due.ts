@@ -8,6 +8,12 @@ import type { Instant, Work } from '@halligan/core'
 import { attemptRotate } from './accounts.ts'
 import { attemptApply } from './apply-grant.ts'
 import { type Attempt, again } from './attempt.ts'
+import {
+  type Backlog,
+  type BacklogWatch,
+  countOpenEnds,
+  createBacklogWatch,
+} from './backlog.ts'
 import { createBeginning } from './begin-due.ts'
 import { type Clocks, millisLeft, mustEnd } from './deadline.ts'
 import { attemptEnd, cleanUp } from './end-grant.ts'
@@ -41,6 +47,7 @@ export type DueLoop = Readonly<{
   lane(target: string): Lane<LaneKey>
   /** Somebody asks for an end that is due already: it goes before all that are only due. */
   hurry(place: Place): void
+  backlog(): Backlog
   /** What is tried again and again for this hold, as it is now; null when its last try was well. */
   trouble(hold: Hold): Retry | null
   idle(): Promise<void>
@@ -57,12 +64,13 @@ export function startDueLoop(
   afterLook: () => void = () => {},
 ): DueLoop {
   const retries = createRetries(pace)
-  const settle = settling(site, retries)
+  const backlog = createBacklogWatch(site.log)
+  const settle = settling(site, retries, backlog)
   const alarm = createAlarm(site, () => look())
   const beginning = createBeginning(site, {
-    begun: (place) => startEnd(place),
-    over: () => look(),
-    guarded: (work) => guarded(work),
+    begun: ({ grant, target }) =>
+      start(site.books.hold(grant, target), 'end', site.clock.read()),
+    ...{ over: () => look(), guarded: (work) => guarded(work) },
   })
   let stopped = false
 
@@ -71,14 +79,12 @@ export function startDueLoop(
     alarm.cancel()
     beginning.stop()
   }
-  const broken = (error: unknown) => {
-    stop()
-    onBroken(error)
-  }
   /** A disk that takes nothing is no broken promise: what rests on it is tried again, and endings go on (S-01). */
   const thrown = (error: unknown) => {
-    if (!(error instanceof BooksUnwritable)) return broken(error)
-    site.log({ level: 'alarm', what: 'books_unwritable', why: error.message })
+    if (error instanceof BooksUnwritable)
+      return site.log({ level: 'alarm', what: 'books_unwritable', why: error.message })
+    stop()
+    onBroken(error)
   }
   const { lane, idle } = createLanes(site, pace, thrown, (place) => lookAt(place))
   const start = (hold: Hold, work: Work, clocks: Clocks) => {
@@ -90,8 +96,6 @@ export function startDueLoop(
       await settle(hold, work, await tryOnce(site, hold, work))
     })
   }
-  const startEnd = ({ grant, target }: Place) =>
-    start(site.books.hold(grant, target), 'end', site.clock.read())
   const isBusy = ({ grant, target }: Place, work: Work) =>
     lane(target).busyWith(keyOf(grant, work))
   const guarded = (work: () => void) => {
@@ -108,6 +112,7 @@ export function startDueLoop(
       alarm.cancel()
       const clocks = site.clock.read()
       const seen = lookOver(site, clocks, rememberWall(site, clocks), isBusy)
+      backlog.watch(seen.endsOpen, clocks)
       beginning.begin(seen.due, clocks)
       for (const { hold, work } of seen.work) start(hold, work, clocks)
       const retry = onGrain(retries.wait(clocks), clocks)
@@ -132,6 +137,7 @@ export function startDueLoop(
     look,
     lane,
     hurry: ({ grant, target }) => lane(target).hurry(keyOf(grant, 'end')),
+    backlog: () => backlog.read(countOpenEnds(site), site.clock.read()),
     trouble(hold) {
       const work = workOf(site, hold)
       return work === null ? null : retries.of(hold, work)
@@ -174,12 +180,17 @@ function turnOf(hold: Hold, work: Work, retry: Retry | null): Turn {
 
 type Settle = (hold: Hold, work: Work, attempt: Attempt) => Promise<void>
 
-function settling(site: Site, retries: Retries): Settle {
+function settling(
+  site: Site,
+  retries: Retries,
+  backlog: Pick<BacklogWatch, 'proven'>,
+): Settle {
   const struggles = createStruggles(site)
   return async ({ grant, target }, work, attempt) => {
     const place = { grant, target }
     if (attempt.kind === 'done') {
       struggles.over(place)
+      if (work === 'end') backlog.proven(site.clock.read())
       return retries.done(place, work)
     }
     // An apply that an ending has overtaken is tried no more.

@@ -48,7 +48,7 @@ const isName = (value: Json | undefined): value is string =>
 /** Does what is asked. Endings are on disk when this answers; the target is asked right after, by the due loop. */
 export async function obey(
   site: Site,
-  due: Pick<DueLoop, 'trouble' | 'hurry'>,
+  due: Pick<DueLoop, 'trouble' | 'hurry' | 'backlog'>,
   command: LocalCommand,
 ): Promise<LocalAnswer> {
   switch (command.command) {
@@ -80,9 +80,16 @@ function hurried(due: Pick<DueLoop, 'hurry'>, ended: EndedHere): LocalAnswer {
   return { ok: true, value: ended }
 }
 
-function statusOf(site: Site, due: Pick<DueLoop, 'trouble'>): Json {
+/** So many are named, those that are ending first: an answer that cannot be read helps nobody. */
+export const mostHoldsNamed = 1000
+
+function statusOf(site: Site, due: Pick<DueLoop, 'trouble' | 'backlog'>): Json {
   const { books, enforcer, estate, connectors } = site
   const trust = books.trust()
+  const all = books.unfinished()
+  const ending = all.filter((hold) => holdIn(hold, 'ending'))
+  const others = all.filter((hold) => !holdIn(hold, 'ending'))
+  const named = [...ending, ...others].slice(0, mostHoldsNamed)
   return {
     enforcer,
     estate,
@@ -91,7 +98,9 @@ function statusOf(site: Site, due: Pick<DueLoop, 'trouble'>): Json {
     rosterVersions: trust.rosters.length,
     checkpoint: trust.checkpoint,
     receiptsWaiting: books.outgoing(1000).length,
-    holds: books.unfinished().map((hold) => holdStatus(hold, due)),
+    backlog: due.backlog(),
+    holdsInAll: all.length,
+    holds: named.map((hold) => holdStatus(hold, due)),
   }
 }
 

@@ -29,6 +29,8 @@ export type Seen = Readonly<{
   work: readonly Readonly<{ hold: Hold; work: Work }>[]
   /** Milliseconds until the next bound that these clocks can see. */
   wait: number
+  /** Due or ending, under way or not. */
+  endsOpen: number
 }>
 
 export type Due = Readonly<{ hold: Hold; cause: Ending['cause'] }>
@@ -47,19 +49,22 @@ export function lookOver(
   const ends: Seen['work'][number][] = []
   const others: Seen['work'][number][] = []
   let wait = Number.POSITIVE_INFINITY
+  let ending = 0
   for (const hold of site.books.unfinished()) {
     const cause = mayStand(hold) ? mustEnd(hold.bound, clocks, highestWall) : null
     if (mayStand(hold) && cause === null)
       wait = Math.min(wait, millisLeft(hold.bound, clocks))
     if (cause !== null) due.push({ hold, cause })
     else if (holdIn(hold, 'ending')) {
+      ending++
       if (!isBusy(hold, 'end')) ends.push({ hold, work: 'end' })
     } else if (!holdIn(hold, 'applied') && !isBusy(hold, 'apply')) {
       const work = workOf(site, hold)
       if (work !== null) others.push({ hold, work })
     }
   }
-  return { due, work: [...byRisk(ends, clocks), ...others], wait }
+  const work = [...byRisk(ends, clocks), ...others]
+  return { due, work, wait, endsOpen: due.length + ending }
 }
 
 export function workOf(site: Site, hold: Hold): Work | null {
