@@ -17,6 +17,7 @@ const commands: Readonly<Record<string, (run: Run) => Promise<Command>>> = {
   reveal: async (run) => (await import('./commands/reveal.ts')).revealCommand(run),
   status: async (run) => (await import('./commands/status.ts')).statusCommand(run),
   watch: async (run) => (await import('./commands/watch.ts')).watchCommand(run),
+  drift: async (run) => (await import('./commands/drift.ts')).driftCommand(run),
   return: async (run) => (await import('./commands/on-grant.ts')).returnCommand(run),
   revoke: async (run) => (await import('./commands/on-grant.ts')).revokeCommand(run),
   attest: async (run) => (await import('./commands/attest.ts')).attestCommand(run),

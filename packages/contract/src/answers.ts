@@ -107,6 +107,23 @@ export const reviewAnswer = z.strictObject({
 })
 export type ReviewAnswer = z.infer<typeof reviewAnswer>
 
+/**
+ * What enforcers found on targets and no grant explains: the last entries of each target's own record, in log order.
+ * `told` says of an entry whom the server told, and how urgently. An entry that is not in it was told to nobody.
+ */
+export const driftAnswer = z.strictObject({
+  targets: z.array(z.strictObject({ target: z.string(), entries: z.array(placed) })),
+  blobs: z.array(keptBlob),
+  told: z.array(
+    z.strictObject({
+      index: count,
+      urgency: z.enum(['page', 'tell']),
+      to: z.array(principalId),
+    }),
+  ),
+})
+export type DriftAnswer = z.infer<typeof driftAnswer>
+
 export const incidentsAnswer = z.strictObject({ incidents: z.array(incident) })
 /** `next` is the `after` of the next page; null at the frontier. */
 export const entriesAnswer = z.strictObject({

@@ -59,7 +59,7 @@ export const ofGrants = {
   ),
   unknown_target: text(
     404,
-    'The grant has no such target',
+    'There is no such target',
     'Name one of the targets that the refusal lists.',
   ),
   target_settled: text(

@@ -9,6 +9,7 @@ export {
 export type {
   ActAnswer,
   CheckAnswer,
+  DriftAnswer,
   EntriesAnswer,
   GrantAnswer,
   KeyProposal,

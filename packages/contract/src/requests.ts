@@ -107,6 +107,13 @@ export const pageQuery = z.strictObject({
   limit: decimal.pipe(z.int().min(1).max(200)).exactOptional(),
 })
 
+export const driftQuery = z.strictObject({
+  /** All that the roster gives to enforcers, without it. */
+  target: z.string().max(128).exactOptional(),
+  /** At most so many entries of each target, the latest. */
+  limit: decimal.pipe(z.int().min(1).max(200)).exactOptional(),
+})
+
 export const entriesQuery = z.strictObject({
   /** Entries with an index above this. */
   after: decimal.exactOptional(),

@@ -198,6 +198,13 @@ const reads = {
     'The evidence that a verdict is bound to',
     answers.reviewAnswer,
   ),
+  drift: get(
+    'session',
+    '/v1/drift',
+    'What enforcers found on targets and no grant explains',
+    answers.driftAnswer,
+    { query: requests.driftQuery },
+  ),
   incidents: get('session', '/v1/incidents', 'Open incidents', answers.incidentsAnswer),
   entries: get(
     'session',

@@ -17,6 +17,7 @@ import {
 import { type Crypto, type Entry, payloadDigest, payloadTypes } from '@halligan/ledger'
 import type { Authenticator } from './authenticator.ts'
 import { type Asked, compareTerms } from './compare-terms.ts'
+import { type Found, verifyDriftAnswer } from './drift-answer.ts'
 import { type ServerEvent, serverEvents } from './events.ts'
 import { type GrantAnswer, type ReadGrant, verifyGrantAnswer } from './grant-answer.ts'
 import { actIn, verifyIncluded } from './included.ts'
@@ -285,6 +286,33 @@ export class Client {
     if (!read.ok || last === undefined) return read
     const proven = await this.prove(last.index, last.entry.id as Digest)
     return proven.ok ? read : proven
+  }
+
+  /**
+   * What enforcers found and no grant explains, in log order: of one target, or of all that the roster gives to enforcers.
+   * The latest entry of each target is proven to stand in the log; `limit` is how many of each are asked for.
+   */
+  async drift(
+    of: Readonly<{ target?: string; limit?: number }> = {},
+  ): Promise<Result<readonly Found[], ClientRefusal>> {
+    const reached = await this.rosters()
+    if (!reached.ok) return reached
+    const answer = await this.call('drift', { query: { ...of } })
+    if (!answer.ok) return answer
+    const { all, latest } = reached.value
+    const asked =
+      of.target === undefined
+        ? latest.enforcers.flatMap(({ targets }) => targets)
+        : [of.target]
+    const found = verifyDriftAnswer(this.#options.crypto, all, asked, answer.value)
+    if (!found.ok) return found
+    for (const { entries } of answer.value.targets) {
+      const last = entries.at(-1)
+      if (last === undefined) continue
+      const proven = await this.prove(last.index, last.entry.id as Digest)
+      if (!proven.ok) return proven
+    }
+    return found
   }
 
   /** A grant's entries as they become durable, from the first. Ends with the connection. */

@@ -124,7 +124,7 @@ function actSignedIn(
   return null
 }
 
-function openTexts(
+export function openTexts(
   crypto: Crypto,
   blobs: readonly KeptText[],
 ): Result<ReadonlyMap<string, string | null>, ClientRefusal> {

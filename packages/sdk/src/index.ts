@@ -14,6 +14,7 @@ export {
   type Difference,
   type TermsDiffer,
 } from './compare-terms.ts'
+export { type Found, verifyDriftAnswer } from './drift-answer.ts'
 export { type ServerEvent, serverEvents } from './events.ts'
 export {
   type GrantAnswer,

@@ -16,6 +16,7 @@ import type { Entry } from '@halligan/ledger'
 import type { Log } from '../log.ts'
 import type { Placed, View } from '../store/port.ts'
 import type { Deps } from '../usecases/deps.ts'
+import { readDrift } from '../usecases/read-drift.ts'
 import { readGrant, readSealed } from '../usecases/read-grants.ts'
 import { readKeyProposals } from '../usecases/read-key-proposals.ts'
 import { readReview } from '../usecases/read-reviews.ts'
@@ -30,6 +31,7 @@ type Reads = Pick<
   | 'sealed'
   | 'reviews'
   | 'review'
+  | 'drift'
   | 'incidents'
   | 'entries'
   | 'consistency'
@@ -69,6 +71,8 @@ export const readHandlers = (deps: ReadDeps): Reads => ({
     const grant = grantNamed(deps.view(), params.grant)
     return grant.ok ? readReview(deps, grant.value.id) : grant
   },
+
+  drift: async ({ query }) => readDrift(deps, query),
 
   incidents: async () => ok({ incidents: deps.view().openIncidents() }),
 

@@ -56,6 +56,24 @@ export function describeOutbox(given: () => Given): void {
       ])
     })
 
+    test('is found by the entry that it was made for', () => {
+      for (const id of [
+        '1.requested.ada',
+        '1.requested.bob',
+        '12.requested.ada',
+        '2.x.ada',
+      ])
+        put(id, 'tell', ['a'])
+      const made = (index: number) =>
+        given()
+          .view()
+          .noticesOfEntry(index)
+          .map(({ id }) => id)
+      expect(made(1)).toEqual(['1.requested.ada', '1.requested.bob'])
+      expect(made(12)).toEqual(['12.requested.ada'])
+      expect(made(3)).toEqual([])
+    })
+
     test('that wakes somebody goes before one that can wait', () => {
       put('n1', 'tell', ['a'])
       put('n2', 'page', ['a'])

@@ -10,7 +10,7 @@ import type { Notice, NoticeDelivery, Tx, View } from './port.ts'
 
 type Row = Readonly<Record<string, unknown>>
 
-type Reads = Pick<View, 'notices' | 'dueNotices' | 'waitingOn'>
+type Reads = Pick<View, 'notices' | 'noticesOfEntry' | 'dueNotices' | 'waitingOn'>
 type Writes = Pick<
   Tx,
   'putNotice' | 'noticeDelivered' | 'noticeTried' | 'adoptRoutes' | 'takeAlert'
@@ -25,6 +25,10 @@ export function readOutbox(db: DatabaseSync): Reads {
   )
   const ofBoth = db.prepare(
     `SELECT * FROM notices WHERE grant_id = ? AND delivered_at IS NULL ${order}`,
+  )
+  // Ids begin with the index of their entry and a dot; a slash is what comes next after a dot.
+  const ofEntry = db.prepare(
+    "SELECT * FROM notices WHERE id >= ?1 || '.' AND id < ?1 || '/' ORDER BY id",
   )
   const routesOf = db.prepare('SELECT * FROM notice_routes WHERE notice = ? ORDER BY route')
   const due = db.prepare(`
@@ -53,6 +57,7 @@ export function readOutbox(db: DatabaseSync): Reads {
         return (isUndelivered ? undelivered : all).all(limit).map(noticeIn)
       return (isUndelivered ? ofBoth : ofGrant).all(grant, limit).map(noticeIn)
     },
+    noticesOfEntry: (index) => ofEntry.all(String(index)).map(noticeIn),
     dueNotices: (route, now, limit) => due.all(route, now, limit).map(noticeIn),
     waitingOn(route, most) {
       const row = counted.get(route, most)

@@ -103,6 +103,8 @@ export interface View {
     filter: { grant?: GrantId; undelivered?: boolean },
     limit: number,
   ): readonly Notice[]
+  /** Of those that were made for the entry at `index`. */
+  noticesOfEntry(index: number): readonly Notice[]
   /** What `route` has to be tried with by now: pages first. */
   dueNotices(route: string, now: Instant, limit: number): readonly Notice[]
   /** What `route` has not taken yet, counted to `most`. */

@@ -38,7 +38,13 @@ export function readGrant(deps: Deps, id: GrantId): Result<GrantStory, Refusal> 
 
 /** Texts that came, or the word that they were erased. One that never came is left out. */
 export const blobsOf = (deps: Deps, view: View, id: GrantId): readonly KeptBlob[] =>
-  evidenceOf(deps.crypto, view, id).blobs.flatMap((commitment): readonly KeptBlob[] => {
+  keptBlobs(view, evidenceOf(deps.crypto, view, id).blobs)
+
+export const keptBlobs = (
+  view: View,
+  commitments: readonly Blob['commitment'][],
+): readonly KeptBlob[] =>
+  commitments.flatMap((commitment): readonly KeptBlob[] => {
     const blob = view.blob(commitment)
     if (blob === 'erased') return [{ commitment, erased: true }]
     return blob === null ? [] : [blob]
