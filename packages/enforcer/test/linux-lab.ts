@@ -16,6 +16,7 @@ import {
   whyNoLinuxHost,
 } from '../../cli/src/estate/linux-host.ts'
 import { linuxConnector } from '../src/connectors/linux.ts'
+import { run } from '../src/connectors/linux-host.ts'
 import { lockFile } from '../src/connectors/linux-lock.ts'
 import { linuxSettings } from '../src/connectors/linux-settings.ts'
 import { programFolders } from '../src/connectors/linux-snapshot.ts'
@@ -84,6 +85,9 @@ export function describeOnLinuxHost(suite: () => void): void {
   })
 }
 
+/** A disk with much on it, and many who read it. */
+const millisToRead = 100_000
+
 export async function openLinuxLab(): Promise<LinuxLab> {
   const dir = mkdtempSync(join(tmpdir(), 'halligan-linux-'))
   const host = await startLinuxHost({ dir: join(dir, 'host') })
@@ -98,7 +102,8 @@ export async function openLinuxLab(): Promise<LinuxLab> {
     { mode: 0o440 },
   )
   // What a machine reads for the first time may take longer than a snapshot waits for it.
-  await sh(`find ${programFolders.join(' ')} -xdev -perm /6000 > /dev/null || true`)
+  const reading = ['find', ...programFolders, '-xdev', '-perm', '/6000'] as const
+  await run(host, reading, millisToRead)
   return {
     host,
     connector: (lent, settings = {}) =>
