@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { Command } from 'commander'
 import { act, type Common, type Run, shown } from '../command.ts'
 import { visible } from '../display/visible.ts'
@@ -5,6 +6,7 @@ import { type ExampleEstate, openEstate } from '../example/estate.ts'
 import { names, people } from '../example/people.ts'
 import { interruptSignal } from '../interrupt.ts'
 import type { Machine } from '../machine.ts'
+import { failed } from '../refusal.ts'
 
 type Options = Readonly<{ dir: string; port: string }> & Common
 
@@ -32,28 +34,44 @@ export const estateCommand = (run: Run): Command =>
             terminal.say(
               `\nSAFE MODE (${causes.map(visible).join(', ')}): nothing is opened, ending goes on. How to leave it: docs/trust.md.`,
             )
-          await aborted(signal)
+          const death = await Promise.race([aborted(signal), estate.death])
           terminal.say('\nStopping. The data stays; start again to resume.')
           await estate.stop()
-          return shown({ folder: estate.folder }, '')
+          // Ctrl-C reaches all of them, and us.
+          if (death === null || signal.aborted) return shown({ folder: estate.folder }, '')
+          terminal.say(`The end of ${death.log}:\n${await endOf(death.log)}`)
+          return failed(
+            'program_ended',
+            `${death.name} ended (${death.how}), so the rest was stopped too`,
+            'halligan estate start',
+          )
         }),
       ),
   )
 
+/** None of a server that does not answer: should it have ended, that is told of it. */
 async function safeModeOf(
   { fetch }: Machine,
   { url }: ExampleEstate,
 ): Promise<readonly string[]> {
-  const answer = await fetch(`${url}/healthz`)
-  const { safeMode } = (await answer.json()) as { safeMode: readonly string[] }
-  return safeMode
+  const health = await fetch(`${url}/healthz`)
+    .then((answer) => answer.json())
+    .catch(() => ({ safeMode: [] }))
+  return (health as { safeMode: readonly string[] }).safeMode
 }
 
-const aborted = (signal: AbortSignal): Promise<void> =>
+const aborted = (signal: AbortSignal): Promise<null> =>
   new Promise((resolve) => {
-    signal.addEventListener('abort', () => resolve(), { once: true })
-    if (signal.aborted) resolve()
+    signal.addEventListener('abort', () => resolve(null), { once: true })
+    if (signal.aborted) resolve(null)
   })
+
+const linesOfLog = 5
+
+const endOf = async (log: string): Promise<string> => {
+  const lines = (await readFile(log, 'utf8')).trimEnd().split('\n').slice(-linesOfLog)
+  return lines.map((line) => `  | ${visible(line)}`).join('\n')
+}
 
 const actAs = (folder: string): string => {
   const lines = names.map((name) => [`  . ${folder}/${name}/env`, name] as const)

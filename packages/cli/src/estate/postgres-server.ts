@@ -16,7 +16,13 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { freePort, type Running, startServer } from './server-process.ts'
+import {
+  type Death,
+  deathOf,
+  freePort,
+  type Running,
+  startServer,
+} from './server-process.ts'
 
 export type PostgresServer = Readonly<{
   port: number
@@ -24,6 +30,8 @@ export type PostgresServer = Readonly<{
   /** Of the database `postgres`; holds the superuser's password. */
   superuserUrl: string
   logFile: string
+  /** Of the process that runs now: resolves when it ends. */
+  death(): Promise<Death>
   /** Ends every session and shuts down cleanly. */
   stop(): Promise<void>
   /** As a power cut: SIGKILL, no checkpoint. */
@@ -94,6 +102,7 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
     version: (await readFile(join(place.data, 'PG_VERSION'), 'utf8')).trim(),
     superuserUrl: `postgres://postgres:${password}@127.0.0.1:${port}/postgres`,
     logFile: place.log,
+    death: () => deathOf('PostgreSQL', running.child, place.log),
     stop,
     kill: () => running.end('SIGKILL'),
     restart: async () => {

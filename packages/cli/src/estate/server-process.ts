@@ -69,6 +69,19 @@ function watch(child: ChildProcess, force: NodeJS.Signals): ChildProcess | null 
 export const hasEnded = ({ pid, exitCode, signalCode }: ChildProcess): boolean =>
   pid === undefined || exitCode !== null || signalCode !== null
 
+/** How a process ended, whoever ended it. `log` is the file of its words. */
+export type Death = Readonly<{ name: string; how: string; log: string }>
+
+/** Resolves when the process ends. */
+export function deathOf(name: string, child: ChildProcess, log: string): Promise<Death> {
+  const { promise, resolve } = Promise.withResolvers<Death>()
+  const told = (code: number | null, signal: NodeJS.Signals | null) =>
+    resolve({ name, how: signal ?? `exit code ${code}`, log })
+  child.once('exit', told)
+  if (hasEnded(child)) told(child.exitCode, child.signalCode)
+  return promise
+}
+
 /** Of the loopback interface. */
 export const freePort = (): Promise<number> =>
   new Promise((done, fail) => {

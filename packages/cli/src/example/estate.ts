@@ -12,6 +12,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { createPayments, type Payments } from '../estate/payments.ts'
 import { type PostgresServer, startPostgres } from '../estate/postgres-server.ts'
+import type { Death } from '../estate/server-process.ts'
 import {
   configureEnforcer,
   type EnforcerSite,
@@ -38,6 +39,8 @@ export type ExampleEstate = Readonly<{
   server: Daemon
   enforcer: Daemon
   others: readonly Daemon[]
+  /** The first of its processes that ended since, whoever ended it. */
+  death: Promise<Death>
   /** Ends every process. The data stays. */
   stop(): Promise<void>
   /** Ends every process and forgets everything. */
@@ -94,7 +97,11 @@ export async function openEstate(options: EstateOptions): Promise<ExampleEstate>
       ),
     )
     if (enforcer === undefined) throw new Error('no enforcer was started')
-    return { folder, ...founded, payments, enforcer, others, stop, remove }
+    const death = Promise.race([
+      postgres.death(),
+      ...[founded.server, enforcer, ...others].map((daemon) => daemon.death()),
+    ])
+    return { folder, ...founded, payments, enforcer, others, death, stop, remove }
   } catch (error) {
     // Half an estate cannot be resumed.
     await (isNew ? remove() : stop())

@@ -2,6 +2,7 @@ import type { ChildProcess, SpawnOptions } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { type Death, deathOf } from '../estate/server-process.ts'
 import { type Sibling, startSibling } from '../sibling.ts'
 
 export type Finished = Readonly<{ code: number; stdout: string; stderr: string }>
@@ -97,6 +98,11 @@ export class Daemon {
     this.log = log
     this.#child = child
     this.#forget = forget
+  }
+
+  /** Resolves when it ends, whoever ended it. */
+  death(): Promise<Death> {
+    return deathOf(this.name, this.#child, this.log)
   }
 
   get running(): boolean {
