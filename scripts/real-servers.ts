@@ -1,5 +1,5 @@
 /**
- * The real servers that the heavy suites run against and that npm does not bring. Run as a program, it says which of them
+ * The real servers that the heavy suites run against, and the one linter, that npm does not bring. Run as a program, it says which of them
  * this machine lacks, so which suites will be skipped, and the command that installs them. It never fails.
  *
  * @module
@@ -26,6 +26,7 @@ export const realServers = {
     programs: ['sudo', 'visudo', 'gpasswd', 'unshare'],
     packages: ['sudo', 'passwd', 'util-linux'],
   },
+  ShellCheck: { programs: ['shellcheck'], packages: ['shellcheck'] },
 } as const satisfies Readonly<Record<string, RealServer>>
 
 export type RealServerName = keyof typeof realServers
