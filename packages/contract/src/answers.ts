@@ -184,6 +184,12 @@ export const statusAnswer = z.strictObject({
     overdue: count,
     rotationsOverdue: count,
   }),
+  /** Targets of ended grants that are not proven absent, the rate, and when the last will be; null where nothing tells. */
+  ends: z.strictObject({
+    endsOpen: count,
+    provenPerMinute: count,
+    etaSeconds: count.nullable(),
+  }),
   reviews: z.strictObject({ open: count, overdue: count }),
   alerts: z.strictObject({
     /** What each route has not taken yet; counts stop at 1000. */

@@ -1,6 +1,12 @@
 export type { Act, ActBody, ActOf, Finding, FollowUp, SealKey, Verb } from './act.ts'
 export type { Brand } from './brand.ts'
 export { decide, decideRequest, judgeActivation } from './decide.ts'
+export {
+  createEndsWatch,
+  type EndsBacklog,
+  type EndsTurn,
+  type EndsWatch,
+} from './ends-watch.ts'
 export { floor, floorForbids, isDrill, lifeLimit } from './floor.ts'
 export {
   confersAccess,

@@ -4,16 +4,11 @@
  *
  * @module
  */
-import type { Instant, Work } from '@halligan/core'
+import type { EndsBacklog, Instant, Work } from '@halligan/core'
 import { attemptRotate } from './accounts.ts'
 import { attemptApply } from './apply-grant.ts'
 import { type Attempt, again } from './attempt.ts'
-import {
-  type Backlog,
-  type BacklogWatch,
-  countOpenEnds,
-  createBacklogWatch,
-} from './backlog.ts'
+import { type BacklogWatch, countOpenEnds, createBacklogWatch } from './backlog.ts'
 import { createBeginning } from './begin-due.ts'
 import { type Clocks, millisLeft, mustEnd } from './deadline.ts'
 import { attemptEnd, cleanUp } from './end-grant.ts'
@@ -47,7 +42,7 @@ export type DueLoop = Readonly<{
   lane(target: string): Lane<LaneKey>
   /** Somebody asks for an end that is due already: it goes before all that are only due. */
   hurry(place: Place): void
-  backlog(): Backlog
+  backlog(): EndsBacklog
   /** What is tried again and again for this hold, as it is now; null when its last try was well. */
   trouble(hold: Hold): Retry | null
   idle(): Promise<void>

@@ -36,6 +36,7 @@ import { createInForce } from './usecases/in-force.ts'
 import { createRefusalTally } from './usecases/record-refusal.ts'
 import { runDueWork } from './usecases/run-due-work.ts'
 import { createStuckWork } from './usecases/stuck-work.ts'
+import { createEndsLooks } from './usecases/watch-ends.ts'
 
 export type InstanceOptions = Readonly<{
   config: Config
@@ -123,6 +124,7 @@ function depsOf(options: InstanceOptions, ledger: RunningLog): Deps {
     sources: [recordedSource('act', view), recordedSource('webhook', view)],
     lanes: lanesOf(options, clock),
     refusals: createRefusalTally(),
+    ends: createEndsLooks(),
     leaveSafeMode: options.leaveSafeMode,
   }
 }

@@ -34,6 +34,7 @@ import type { ActInput } from '../src/usecases/accept-act.ts'
 import type { Deps } from '../src/usecases/deps.ts'
 import { createInForce } from '../src/usecases/in-force.ts'
 import { createRefusalTally } from '../src/usecases/record-refusal.ts'
+import { createEndsLooks } from '../src/usecases/watch-ends.ts'
 import { type handClock, tempBench } from './log-kit.ts'
 
 export type Name = 'ada' | 'bob' | 'cy' | 'dee' | 'eve' | 'mallory' | 'robo'
@@ -167,6 +168,7 @@ export async function openEstate(
     ],
     lanes: [laneOf(sink)],
     refusals: createRefusalTally(),
+    ends: createEndsLooks(),
     leaveSafeMode: async () => ({
       ok: false,
       error: { code: 'bad_roster', reason: 'not here' },

@@ -1,7 +1,8 @@
 /** Very many grants that end at one instant, put beside one that came about the real way. */
-import type { Grant, GrantId } from '@halligan/core'
+import { type Grant, type GrantId, ok } from '@halligan/core'
 import { canonicalText } from '@halligan/ledger'
-import type { TestEstate } from './estate-kit.ts'
+import { must, type TestEstate } from './estate-kit.ts'
+import { activated, approved, asked, draftOf, grantId } from './story.ts'
 
 const digits = 'abcdefghijklmnopqrstuvwxyz234567'
 
@@ -53,4 +54,26 @@ export function seedCopies(estate: TestEstate, model: GrantId, count: number): v
     for (const { kind, at } of due) putDue.run(kind as string, id, at as number)
   }
   db.exec('COMMIT')
+}
+
+/** So many grants on the log, whatever the policy says, that end in 60 s; their revoke SLO is 5 s. */
+export async function enterMany(estate: TestEstate, count: number): Promise<GrantId[]> {
+  const now = estate.deps.clock.now()
+  const grants = Array.from({ length: count }, (_, n) => grantId(n))
+  const entered = await estate.deps.writer.submit<null, never>({
+    name: 'seed',
+    key: null,
+    run(tx) {
+      for (const id of grants)
+        for (const event of [
+          ...asked(id, now),
+          ...approved(id, now),
+          ...activated(id, now),
+        ])
+          tx.append(draftOf(id, event))
+      return ok(null)
+    },
+  })
+  must(entered)
+  return grants
 }

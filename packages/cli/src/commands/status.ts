@@ -47,6 +47,7 @@ async function estateStatus(
     ['roster', `version ${rosterVersion}`],
     ['policy', bundleDigest ?? 'none in force'],
     ['reviews', `${reviews.open} open, ${reviews.overdue} overdue`],
+    ...endsRows(status.value.ends),
     ...overdueRows(status.value.grants),
     ...estateAlertRows(status.value.alerts),
     ...(safeMode.length === 0
@@ -59,6 +60,13 @@ async function estateStatus(
     { ...status.value, items: grants.value.items },
     rows.length === 0 ? head : `${head}\n\n${below}`,
   )
+}
+
+/** What has ended and is not proven, and how long that will take at the rate of the last minute. */
+function endsRows({ endsOpen, provenPerMinute, etaSeconds }: StatusAnswer['ends']): Rows {
+  if (endsOpen === 0) return []
+  const when = etaSeconds === null ? 'none proven lately' : `done in some ${etaSeconds} s`
+  return [['ENDING', `${endsOpen} not proven absent, ${provenPerMinute} a minute, ${when}`]]
 }
 
 /** What did not end, or was not rotated, in its time. Nothing to say is not said. */

@@ -5,6 +5,7 @@ import type { SafeMode } from '../safe-mode.ts'
 import type { GrantFilter, View } from '../store/port.ts'
 import type { Deps } from '../usecases/deps.ts'
 import { hastyVerdicts } from '../usecases/read-reviews.ts'
+import { endsBacklog } from '../usecases/watch-ends.ts'
 
 export type GaugeDeps = Deps & Readonly<{ safeMode: Pick<SafeMode, 'causes'> }>
 
@@ -18,6 +19,10 @@ export type Gauges = Readonly<{
   reviewsOpen: number
   reviewsOverdue: number
   reviewsHasty: number
+  endsOpen: number
+  endsProvenPerMinute: number
+  /** Infinite where nothing was proven to tell it from. */
+  endsEtaSeconds: number
   noticesUndelivered: number
   dueLateSeconds: number
   safeModeCauses: number
@@ -46,10 +51,22 @@ export function readGauges(deps: GaugeDeps): Gauges {
     reviewsOpen: reviews.length,
     reviewsOverdue: reviews.filter(isReviewOverdue).length,
     reviewsHasty: hastyVerdicts(view, secondsAfter(deps.clock.now(), -daySeconds)),
+    ...endsGauges(deps),
     noticesUndelivered: view.notices({ undelivered: true }, most).length,
     dueLateSeconds: latenessOf(deps),
     safeModeCauses: deps.safeMode.causes().length,
     entries: deps.writer.frontier().head.size,
+  }
+}
+
+function endsGauges(
+  deps: GaugeDeps,
+): Pick<Gauges, 'endsOpen' | 'endsProvenPerMinute' | 'endsEtaSeconds'> {
+  const { endsOpen, provenPerMinute, etaSeconds } = endsBacklog(deps)
+  return {
+    endsOpen,
+    endsProvenPerMinute: provenPerMinute,
+    endsEtaSeconds: etaSeconds ?? (endsOpen === 0 ? 0 : Number.POSITIVE_INFINITY),
   }
 }
 
@@ -88,6 +105,15 @@ const help: Record<keyof Gauges, readonly [name: string, help: string]> = {
     'reviews_hasty',
     "Verdicts of the last day under a minute after the reviewer's one before.",
   ],
+  endsOpen: ['ends_open', 'Targets of ended grants that are not proven absent yet.'],
+  endsProvenPerMinute: [
+    'ends_proven_per_minute',
+    'How many of them were proven absent in the last minute.',
+  ],
+  endsEtaSeconds: [
+    'ends_eta_seconds',
+    'Until the last of them is proven, at this rate. +Inf when none was. Over 60, alarm.',
+  ],
   noticesUndelivered: ['notices_undelivered', 'Notices that reached nobody yet.'],
   dueLateSeconds: [
     'due_late_seconds',
@@ -103,7 +129,8 @@ export const gaugesText = (gauges: Gauges): string =>
     .map(([key, [name, text]]) => {
       const metric = `halligan_${name}`
       const value = gauges[key as keyof Gauges]
-      return `# HELP ${metric} ${text}\n# TYPE ${metric} gauge\n${metric} ${value}\n`
+      const shown = value === Number.POSITIVE_INFINITY ? '+Inf' : value
+      return `# HELP ${metric} ${text}\n# TYPE ${metric} gauge\n${metric} ${shown}\n`
     })
     .join('')
 
@@ -124,6 +151,7 @@ export function statusOf(deps: GaugeDeps) {
     rosterDigest: digest,
     bundleDigest: deps.view().bundleInForce(),
     grants: { waiting, active, ending, overdue, rotationsOverdue },
+    ends: endsBacklog(deps),
     reviews: { open: gauges.reviewsOpen, overdue: gauges.reviewsOverdue },
     alerts: alertsOf(deps),
   }

@@ -74,6 +74,28 @@ export function describeOutbox(given: () => Given): void {
       expect(made(3)).toEqual([])
     })
 
+    test('that counts waits for its time, and says how often it was put', () => {
+      const count = (at: Instant) =>
+        given().commit(at, (tx) =>
+          tx.countInNotice(
+            {
+              id: 'n1',
+              at,
+              kind: 'many',
+              grant: null,
+              payload: { urgency: 'page', count: 0 },
+            },
+            ['a'],
+            later(60),
+          ),
+        )
+      for (const seconds of [0, 1, 59]) count(later(seconds))
+      expect(dueOn('a', later(59))).toEqual([])
+      expect(dueOn('a', later(60))).toEqual(['n1'])
+      const [notice] = given().view().notices({ undelivered: true }, 9)
+      expect(notice).toMatchObject({ at: start, payload: { urgency: 'page', count: 3 } })
+    })
+
     test('that wakes somebody goes before one that can wait', () => {
       put('n1', 'tell', ['a'])
       put('n2', 'page', ['a'])

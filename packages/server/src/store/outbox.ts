@@ -13,7 +13,12 @@ type Row = Readonly<Record<string, unknown>>
 type Reads = Pick<View, 'notices' | 'noticesOfEntry' | 'dueNotices' | 'waitingOn'>
 type Writes = Pick<
   Tx,
-  'putNotice' | 'noticeDelivered' | 'noticeTried' | 'adoptRoutes' | 'takeAlert'
+  | 'putNotice'
+  | 'countInNotice'
+  | 'noticeDelivered'
+  | 'noticeTried'
+  | 'adoptRoutes'
+  | 'takeAlert'
 >
 
 export function readOutbox(db: DatabaseSync): Reads {
@@ -79,6 +84,9 @@ const deliveryIn = (row: Row): NoticeDelivery => ({
 export function writeOutbox(db: DatabaseSync): Writes {
   const put = db.prepare(`
     INSERT OR IGNORE INTO notices (id, at, kind, grant_id, payload) VALUES (?, ?, ?, ?, ?)`)
+  const countOne = db.prepare(`
+    UPDATE notices SET payload = json_set(payload, '$.count',
+      coalesce(payload ->> '$.count', 0) + 1) WHERE id = ?`)
   const send = db.prepare(`
     INSERT OR IGNORE INTO notice_routes (notice, route, page, retry_at)
     SELECT ?1, ?2, ?3, ?4 WHERE EXISTS (SELECT 1 FROM notices WHERE id = ?1)`)
@@ -96,15 +104,24 @@ export function writeOutbox(db: DatabaseSync): Writes {
       alerts = CASE WHEN since + ?3 <= ?2 THEN 1 ELSE alerts + 1 END,
       since = CASE WHEN since + ?3 <= ?2 THEN ?2 ELSE since END
     RETURNING alerts`)
+  const putOn = (
+    { id, at, kind, grant, payload }: Parameters<Tx['putNotice']>[0],
+    routes: readonly string[],
+    dueAt: Instant,
+  ) => {
+    put.run(id, at, kind, grant, JSON.stringify(payload))
+    const page = Number(payload.urgency === 'page')
+    for (const route of routes) send.run(id, route, page, dueAt)
+  }
   return {
     takeAlert(subject, at, { alerts, seconds }) {
       const row = count.get(subject, at, seconds * 1000)
       return Number(row?.alerts) <= alerts
     },
-    putNotice({ id, at, kind, grant, payload }, routes) {
-      put.run(id, at, kind, grant, JSON.stringify(payload))
-      const page = Number(payload.urgency === 'page')
-      for (const route of routes) send.run(id, route, page, at)
+    putNotice: (notice, routes) => putOn(notice, routes, notice.at),
+    countInNotice(notice, routes, dueAt) {
+      putOn(notice, routes, dueAt)
+      countOne.run(notice.id)
     },
     noticeDelivered(id, route, at) {
       delivered.run(at, id, route)

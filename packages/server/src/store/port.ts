@@ -93,6 +93,8 @@ export interface View {
   rosters(): readonly Envelope[]
   /** Digest of the last of them; null before the first. */
   rosterInForce(): Digest | null
+  /** Targets of grants that are over by `now` and not settled there, counted to `most`. */
+  endsOpen(now: Instant, most: number): number
   due(now: Instant, limit: number): readonly DueWork[]
   /** When there is something to do next, notices included. */
   nextDue(): Instant | null
@@ -125,6 +127,15 @@ export interface Tx extends View {
   /** False if it was used before. */
   useNonce(nonce: string, expires: Instant): boolean
   putNotice(notice: Omit<Notice, 'deliveredAt' | 'routes'>, routes: readonly string[]): void
+  /**
+   * As `putNotice`, but it waits until `dueAt`, and counts: its payload's `count` is how often it was put. To be put before
+   * `dueAt` alone.
+   */
+  countInNotice(
+    notice: Omit<Notice, 'deliveredAt' | 'routes'>,
+    routes: readonly string[],
+    dueAt: Instant,
+  ): void
   noticeDelivered(id: string, route: string, at: Instant): void
   /** Counts an attempt before it is made, and puts the next off. */
   noticeTried(id: string, route: string, retryAt: Instant): void

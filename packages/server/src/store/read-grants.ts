@@ -1,10 +1,10 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
-import type { Grant, PrincipalId } from '@halligan/core'
+import { endingPhases, type Grant, type PrincipalId } from '@halligan/core'
 import type { DueWork, GrantFilter, Page, View } from './port.ts'
 
 type GrantReads = Pick<
   View,
-  'grant' | 'grants' | 'unsettledAt' | 'uses' | 'reviewsOf' | 'due' | 'nextDue'
+  'grant' | 'grants' | 'unsettledAt' | 'uses' | 'reviewsOf' | 'endsOpen' | 'due' | 'nextDue'
 >
 
 /** Grants, and the work and counts that follow from them. */
@@ -22,6 +22,15 @@ export function readGrants(db: DatabaseSync): GrantReads {
   const reviews = db.prepare(`
     SELECT count(*) AS open, coalesce(sum(review_overdue), 0) AS overdue
     FROM grants WHERE requester = ? AND review_open = 1`)
+  // CROSS JOIN keeps the order: from the index of the phases to the few targets, and not from every target to its grant.
+  const endsOpen = db.prepare(`
+    SELECT count(*) AS n FROM (
+      SELECT 1 FROM grants CROSS JOIN open_targets ON grant_id = id
+        WHERE phase IN (${endingPhases.map((phase) => `'${phase}'`).join(', ')})
+      UNION ALL
+      SELECT 1 FROM due CROSS JOIN open_targets ON grant_id = subject
+        WHERE kind = 'time_out' AND at <= ?
+      LIMIT ?)`)
   const dueNow = db.prepare(
     `${dueWork} SELECT * FROM work WHERE at <= ? ORDER BY at LIMIT ?`,
   )
@@ -43,6 +52,7 @@ export function readGrants(db: DatabaseSync): GrantReads {
       const row = reviews.get(person)
       return { open: Number(row?.open), overdue: Number(row?.overdue) }
     },
+    endsOpen: (now, most) => Number(endsOpen.get(now, most)?.n),
     due: (now, limit) => dueNow.all(now, limit) as unknown as DueWork[],
     nextDue: () => (nextDue.get()?.at ?? null) as ReturnType<View['nextDue']>,
   }

@@ -16,6 +16,7 @@ import {
 import { type Bundle, membersOf, systemOf } from '@halligan/policy'
 import type { Tx } from '../store/port.ts'
 import { urgencyOfDrift } from './announce-drift.ts'
+import { mayTellOverdue } from './announce-overdue.ts'
 import { routesFor } from './deliver-notices.ts'
 import type { Deps } from './deps.ts'
 
@@ -49,7 +50,8 @@ export function announce(
       ? driftAnnouncements(tx, policy.value, event, event.report.what, circle)
       : announcements(grant, event, circle)
   for (const { kind, urgency, to } of heardOf)
-    for (const person of new Set(to))
+    for (const person of new Set(to)) {
+      if (event.kind === 'overdue' && !mayTellOverdue(deps, tx, person, event.at)) continue
       tx.putNotice(
         {
           id: `${index}.${kind}.${person}`,
@@ -68,6 +70,7 @@ export function announce(
         },
         routesFor(deps, urgency),
       )
+    }
 }
 
 /** Events that anybody is told of at all. */

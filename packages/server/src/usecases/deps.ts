@@ -9,6 +9,7 @@ import type { RosterAnswer } from './accept-roster.ts'
 import type { InForce } from './in-force.ts'
 import type { RefusalTally } from './record-refusal.ts'
 import type { EstateRefusal } from './refusal.ts'
+import type { EndsLooks } from './watch-ends.ts'
 
 /** What every verb may touch. Composed once, in `main.ts`. */
 export type Deps = Readonly<{
@@ -26,6 +27,8 @@ export type Deps = Readonly<{
   /** Where notices go. With none, they stay undelivered and are shown so. */
   lanes: readonly NoticeLane[]
   refusals: RefusalTally
+  /** How fast ends are proven, since this process started. */
+  ends: EndsLooks
   /** Takes the roster that closes this log and opens the next (PROTOCOL 7). */
   leaveSafeMode(
     envelope: Envelope,

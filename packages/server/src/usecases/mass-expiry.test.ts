@@ -1,4 +1,3 @@
-import { ok } from '@halligan/core'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { must, openEstate, type TestEstate } from '../../test/estate-kit.ts'
 import {
@@ -11,8 +10,7 @@ import {
   report,
   request,
 } from '../../test/flow-kit.ts'
-import { seedCopies } from '../../test/mass-expiry.ts'
-import { activated, approved, asked, draftOf, grantId } from '../../test/story.ts'
+import { enterMany, seedCopies } from '../../test/mass-expiry.ts'
 import { runDueWork } from './run-due-work.ts'
 import { createStuckWork } from './stuck-work.ts'
 
@@ -90,24 +88,7 @@ test('INV-25 a hundred ends that cannot be entered keep no other waiting, and ar
 })
 
 test('L-02 K-10 a backlog that a server finds at its start is ended batch by batch', async () => {
-  const { writer, clock } = estate.deps
-  const now = clock.now()
-  const events = (n: number) => [
-    ...asked(grantId(n), now),
-    ...approved(grantId(n), now),
-    ...activated(grantId(n), now),
-  ]
-  must(
-    await writer.submit<null, never>({
-      name: 'seed',
-      key: null,
-      run(tx) {
-        for (let n = 0; n < 300; n++)
-          for (const event of events(n)) tx.append(draftOf(grantId(n), event))
-        return ok(null)
-      },
-    }),
-  )
+  await enterMany(estate, 300)
   estate.time.pass(3600_000)
   await estate.restart()
   expect(estate.log.safeMode.causes()).toEqual([])

@@ -24,6 +24,7 @@ import { changeGrant } from './change-grant.ts'
 import type { Deps } from './deps.ts'
 import { commitmentsIn } from './evidence.ts'
 import type { Refusal } from './refusal.ts'
+import { endProven } from './watch-ends.ts'
 
 export type ReceiptInput = Readonly<{
   receipt: Envelope
@@ -49,13 +50,22 @@ export async function recordReceipt(
     deps.refusals.count(verified.error.code)
     return verified
   }
-  return await deps.writer.submit<ReceiptAnswer, Refusal>({
+  const isNew = isNewReceipt(deps, verified.value)
+  const entered = await deps.writer.submit<ReceiptAnswer, Refusal>({
     name: 'receipt',
     key: null,
     ending: true,
     journal: { kind: 'receipt', envelope: input.receipt },
     run: (tx, now) => record(deps, tx, verified.value, input, now),
   })
+  const { detail } = verified.value.receipt
+  if (entered.ok && isNew && detail.kind === 'absent' && isShown(detail)) endProven(deps)
+  return entered
+}
+
+function isNewReceipt({ view }: Deps, { receipt }: Verified): boolean {
+  const last = view().lastReceipt(receipt.enforcer)
+  return last === null || receipt.seq > last.seq
 }
 
 /** By the enforcer's key in the roster, for a target the roster gives to it. */

@@ -24,6 +24,7 @@ import type { Deps } from './deps.ts'
 import { openOrderOf } from './open-order.ts'
 import type { Refusal } from './refusal.ts'
 import { createStuckWork } from './stuck-work.ts'
+import { watchEnds } from './watch-ends.ts'
 
 /**
  * At once, which is one batch of the writer: whoever activates meanwhile waits for one such batch and no more (INV-25). What is
@@ -44,6 +45,7 @@ export type DueRun = Readonly<{
 /** Does what is due now, ends before everything else. What fails stays due, and stands aside in `stuck` until its next try. */
 export async function runDueWork(deps: Deps, stuck = createStuckWork()): Promise<DueRun> {
   await tellTally(deps)
+  await watchEnds(deps)
   const now = deps.clock.now()
   const due = deps
     .view()
