@@ -132,9 +132,13 @@ async function lookAt(target: string, connector: Connector): Promise<readonly Fi
   if (!standing.ok) return [finding(`target ${target}`, 'fail', standing.error.reason)]
   const reached = `reachable; ${standing.value.length} logins stand`
   const excess = await askTarget(host, async () => (await connector.excess?.(target)) ?? [])
+  const lacks = await askTarget(host, async () => (await connector.lacks?.(target)) ?? [])
   const what = `privileges ${target}`
   return [
     finding(`target ${target}`, 'ok', reached),
+    ...(lacks.ok ? lacks.value : [lacks.error.reason]).map((words) =>
+      finding(`settings ${target}`, 'fail', words),
+    ),
     ...(excess.ok ? [] : [finding(what, 'fail', excess.error.reason)]),
     ...(excess.ok ? excess.value : []).map(({ grave, words }) =>
       finding(what, grave ? 'fail' : 'warn', words),

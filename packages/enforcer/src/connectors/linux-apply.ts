@@ -68,7 +68,7 @@ export async function applyGrant(
 /**
  * Throws unless nobody but root can change what the profile runs: a program that the grantee may replace is any program.
  */
-async function assertTrusted(
+export async function assertTrusted(
   host: LinuxHost,
   { commands, unendable }: SudoProfile,
 ): Promise<void> {

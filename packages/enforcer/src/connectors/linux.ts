@@ -3,6 +3,7 @@ import { applyGrant } from './linux-apply.ts'
 import { endAccess } from './linux-ending.ts'
 import { dropEvidence, endEvidence, evidenceOf } from './linux-evidence.ts'
 import { findAccount, type LinuxHost, thisHost } from './linux-host.ts'
+import { lacksOf } from './linux-lacks.ts'
 import { hostLock } from './linux-lock.ts'
 import { type Note, type Notes, notesIn } from './linux-note.ts'
 import { probeAbsence, probePresence } from './linux-probe.ts'
@@ -96,6 +97,10 @@ export function linuxConnector(
     excess: async (target) => {
       own(target)
       return excessOf(settings)
+    },
+    lacks: async (target) => {
+      own(target)
+      return lacksOf(host, settings)
     },
   }
 }
