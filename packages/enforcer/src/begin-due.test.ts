@@ -3,8 +3,10 @@ import { createHost, grantNamed, type Host, targetName } from '../test/host.ts'
 import { acceptMany, massWorld, turns } from '../test/mass.ts'
 import { accept, kinds, pass, run } from '../test/run.ts'
 import { beginEnd, mostBegunAtOnce } from './begin-end.ts'
+import { connectFake, createFakeTarget } from './connectors/fake.ts'
 import { usualDaemonPace } from './daemon.ts'
 import { endAll } from './end-locally.ts'
+import type { Site } from './site.ts'
 
 const count = 3 * mostBegunAtOnce + 50
 const life = 4000
@@ -63,6 +65,32 @@ describe('L-01 very many that are due at once', () => {
     host.clock.stepWall(-20_000)
     await pass(host, loop, 10_000)
     expect(host.target.logins).toEqual([])
+  })
+
+  test('INV-25 keep no other target waiting, whether it is due with them or a moment later', async () => {
+    const host = createHost()
+    const other = createFakeTarget(() => host.clock.read().wall)
+    const plain = host.boot()
+    const connectors = new Map([
+      ...plain.connectors,
+      ['other-pg', connectFake(other, 'other-pg')],
+    ])
+    const site = { ...plain, connectors } as Site
+    acceptMany(site, count, life)
+    const [ada, ben] = [grantNamed('x'), grantNamed('y')]
+    accept(site, ada, undefined, 'other-pg', life)
+    accept(site, ben, undefined, 'other-pg', life + 1)
+    const { loop } = run(site)
+    await loop.idle()
+    host.clock.pass(life)
+    loop.look()
+    expect(host.books.hold(ada, 'other-pg').phase).toBe('ending')
+    host.clock.pass(1)
+    loop.look()
+    expect(host.books.hold(ben, 'other-pg').phase).toBe('ending')
+    expect(inPhase(host, 'applied').length).toBeGreaterThan(2 * mostBegunAtOnce)
+    await pass(host, loop, 10_000)
+    expect(host.books.unfinished()).toEqual([])
   })
 
   test('one that is asked for meanwhile waits for none of the portions', async () => {
