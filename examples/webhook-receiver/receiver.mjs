@@ -52,8 +52,7 @@ const calls = {
     if (!isHeldBy(token)) return refuse('lease_lost')
     if (Date.now() >= applyBefore) calls.revoke({ grant })
     if (Date.now() >= applyBefore) return ok({ outcome: 'too_late', now: Date.now() })
-    const isEnded = (one) => users()[one]?.ended !== undefined
-    if (isEnded(name) || isEnded(ownName(grant))) return refuse('ended')
+    if (users()[ownName(grant)]?.ended !== undefined) return refuse('ended')
     const before = (users()[name]?.grants ?? []).filter((other) => other !== grant)
     const until = before.length > 0 ? Math.max(users()[name].until, deadline) : deadline
     change(name, { password: secret, until, grants: [...before, grant] })

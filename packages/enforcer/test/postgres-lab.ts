@@ -23,8 +23,11 @@ export type PostgresLab = Readonly<{
   server: PostgresServer
   /** The file that holds the connector's URL, as `config.json` refers to it. */
   urlFile: string
+  settings: PostgresSettings
   /** A connector that is not open yet; what it is lent is its own unless given. */
   connector(settings?: Partial<PostgresSettings>, ports?: ConnectorPorts): Connector
+  /** A login that can repair, with a password `from the safe` that the connector may set. */
+  makeAccount(name: string): Promise<void>
   asSuperuser<T>(work: (db: pg.Client) => Promise<T>): Promise<T>
   /** As the connector's role, which a thief of its credential could be. */
   asConnector<T>(work: (db: pg.Client) => Promise<T>): Promise<T>
@@ -65,13 +68,15 @@ export async function openPostgresLab(
     db.query(`create role ops login password 'ops' in role payments_repair`),
   )
   const target = 'payments-pg'
+  const own = { target, url: { file: urlFile } }
+  const asSuperuser: PostgresLab['asSuperuser'] = (work) =>
+    within(payments.superuserUrl, work)
   return {
-    target,
-    server,
-    urlFile,
+    ...{ target, server, urlFile, settings: own },
     connector: (settings = {}, ports = memoryPorts()) =>
-      postgresConnector({ target, url: { file: urlFile }, ...settings }, ports),
-    asSuperuser: (work) => within(payments.superuserUrl, work),
+      postgresConnector({ ...own, ...settings }, ports),
+    makeAccount: (name) => asSuperuser((db) => makeAccount(db, name)),
+    asSuperuser,
     asConnector: async (work) => within((await readFile(urlFile, 'utf8')).trim(), work),
     asOps: (work) => within(opsUrl.href, work),
     login,
@@ -86,6 +91,15 @@ export async function openPostgresLab(
       await rm(dir, { recursive: true })
     },
   }
+}
+
+async function makeAccount(db: pg.Client, name: string): Promise<void> {
+  await db.query(`create role ${name} login password 'from the safe'
+    connection limit 7 in role payments_repair`)
+  const { rows } = await db.query('show server_version_num')
+  const isBefore16 = Number(rows[0]?.server_version_num) < 160000
+  const admin = isBefore16 ? 'admin option' : 'admin true, inherit false, set false'
+  await db.query(`grant ${name} to halligan_connector with ${admin}`)
 }
 
 /** Idle connections that are ended under us are what is tested: not a failure of the process. */

@@ -1,98 +1,13 @@
-import type { GrantId, Instant, PrincipalId } from '@halligan/core'
-import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest'
-import type { Applied, Connector, Credential, Difference } from '../src/connectors/port.ts'
 import type { RedisSettings } from '../src/connectors/redis-settings.ts'
-import { type EnforcerBooks, enforcerBooks } from './enforcer-books.ts'
-import { freshGrant } from './fresh-grant.ts'
-import { openRedisLab, type RedisDb, type RedisLab } from './redis-lab.ts'
+import { accountGrantee } from './account-grantee.ts'
+import { openRedisLab, type RedisDb } from './redis-lab.ts'
 
-/** Mallory with a grant, and the connector that is to end it. A new grant for every test. */
-export type RedisGrantee = {
-  lab: RedisLab
-  connector: Connector
-  books: EnforcerBooks
-  grant: GrantId
-}
-
-export type Wanted = Readonly<{
-  privilege?: string
-  grant?: GrantId
-  requester?: string
-  secondsToApply?: number
-}>
-
-/** Registers the hooks of the surrounding `describe`; what it answers is filled before each test. */
-export function redisGrantee(settings: Partial<RedisSettings> = {}) {
-  // Filled by beforeAll and beforeEach, before any test can read it.
-  const at = {} as RedisGrantee
-  beforeAll(async () => {
-    at.lab = await openRedisLab()
-  })
-  afterAll(() => at.lab.remove())
-  beforeEach(async () => {
-    at.grant = freshGrant()
-    at.books = enforcerBooks()
-    at.connector = at.lab.connector(at.books, settings)
-    await at.connector.open()
-  })
-  afterEach(() => at.connector.close())
-
-  const apply = async (wanted: Wanted = {}): Promise<Applied> => {
-    const { privilege = 'acl:carts_repair', grant = at.grant } = wanted
-    const now = await at.lab.now()
-    const asked = {
-      grant,
-      requester: (wanted.requester ?? 'ada') as PrincipalId,
-      privileges: [privilege],
-    }
-    at.books.keep({ ...asked, phase: 'standing' })
-    return at.connector.apply({
-      ...asked,
-      target: at.lab.target,
-      overlapKey: privilege,
-      applyBefore: (now + (wanted.secondsToApply ?? 60) * 1000) as Instant,
-      deadline: (now + 900_000) as Instant,
-    })
-  }
-  const open = async (wanted: Wanted = {}): Promise<Credential> => {
-    const applied = await apply(wanted)
-    if (applied.kind !== 'applied') throw new Error(applied.kind)
-    return applied.credential
-  }
-  const enter = async (wanted?: Wanted): Promise<RedisDb> =>
-    at.lab.login(await open(wanted))
-  const end = async (grant = at.grant) => {
-    at.books.become(grant, 'ending')
-    await at.connector.end(grant, at.lab.target)
-  }
-  /** The names of the probes that do not show absence. */
-  const present = async (grant = at.grant): Promise<string[]> => {
-    const probes = await at.connector.probeAbsent(grant, at.lab.target)
-    expect(probes.length).toBeGreaterThan(0)
-    return probes.filter(({ absent }) => !absent).map(({ probe }) => probe)
-  }
-  /** As the enforcer does once absence is proven. */
-  const close = async (grant = at.grant) => {
-    expect(await present(grant)).toEqual([])
-    at.books.shelf.drop(grant, at.lab.target)
-    at.books.become(grant, 'closing')
-    await at.connector.cleanup(grant, at.lab.target)
-    at.books.forget(grant)
-  }
-  /** The persistence diff of a grant whose session did `work`. */
-  const leftBehind = async (
-    work: (db: RedisDb) => Promise<unknown>,
-    privilege?: string,
-  ): Promise<readonly Difference[]> => {
-    const before = await at.connector.snapshot(at.lab.target)
-    await work(await enter(privilege === undefined ? {} : { privilege }))
-    await end()
-    expect(await present()).toEqual([])
-    const after = await at.connector.snapshot(at.lab.target)
-    return at.connector.difference(before, after, at.grant)
-  }
-  return { at, apply, open, enter, end, present, close, leftBehind }
-}
+export const redisGrantee = (settings: Partial<RedisSettings> = {}) =>
+  accountGrantee(
+    openRedisLab,
+    (lab, books) => lab.connector(books, settings),
+    'acl:carts_repair',
+  )
 
 export const isAlive = (db: RedisDb): Promise<boolean> =>
   db.run('PING').then(

@@ -1,23 +1,23 @@
 import type { Access } from './access.ts'
+import { type Notes, ownNote } from './account-note.ts'
 import {
   accountOf,
   applyAccount,
   mayLogIn,
-  newPassword,
   readAccount,
   resealAccount,
   rolesNamed,
-  TooLate,
   whileApplying,
 } from './mariadb-account.ts'
 import { endAccess } from './mariadb-ending.ts'
 import type { TargetLock } from './mariadb-lock.ts'
 import { endTogether } from './mariadb-mass-ending.ts'
-import type { Notes } from './mariadb-note.ts'
 import { probeTogether } from './mariadb-probe.ts'
 import { type Connect, onSession } from './mariadb-session.ts'
 import type { MariadbSettings } from './mariadb-settings.ts'
+import { newPassword } from './new-password.ts'
 import type { Opening } from './port.ts'
+import { TooLate } from './too-late.ts'
 
 export type AccessPorts = Readonly<{
   connect: Connect
@@ -37,7 +37,7 @@ export function ownAccounts(ports: AccessPorts): Access {
     reseal: async (grant) => {
       const password = newPassword()
       await lock.whileHeld((session) => resealAccount(session, accountOf(grant), password))
-      notes.put(grant, { shared: null, password, rotated: false })
+      notes.put(grant, ownNote(password))
       return password
     },
     isOpen: async (grant) => {
@@ -72,7 +72,7 @@ async function open(
   return lock.whileHeld(async (session) => {
     try {
       return await whileApplying(session, account, async () => {
-        notes.put(grant, { shared: null, password, rotated: false })
+        notes.put(grant, ownNote(password))
         await applyAccount(session, settings, opening, roles, password)
         return password
       })

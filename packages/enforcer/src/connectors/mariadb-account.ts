@@ -1,9 +1,10 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { type GrantId, type Instant, parseGrantId } from '@halligan/core'
 import { type Session, tryLock } from './mariadb-session.ts'
 import { clientConfig, type MariadbSettings } from './mariadb-settings.ts'
 import type { Opening } from './port.ts'
+import { TooLate } from './too-late.ts'
 
 /** With the 26 digits of a grant it fits the 32 characters of MySQL, as well as the 80 of MariaDB. */
 export const accountPrefix = 'hg_'
@@ -31,9 +32,6 @@ export function rolesNamed(privileges: readonly string[]): readonly string[] | n
   if (roles.length === 0 || roles.includes(undefined)) return null
   return [...new Set(roles.filter((role) => role !== undefined))]
 }
-
-/** 256 random bits in printable ASCII. */
-export const newPassword = (): string => randomBytes(32).toString('base64url')
 
 /** What `mysql_native_password` keeps, so that the password itself stands in no statement and no log. */
 export function hashOf(password: string): string {
@@ -64,15 +62,6 @@ export async function targetNow(session: Session): Promise<Instant> {
     `select timestampdiff(microsecond, '1970-01-01', utc_timestamp(6)) div 1000 as now`,
   )
   return Number(row?.now) as Instant
-}
-
-/** Thrown within a step; becomes an answer once what was made is ended. */
-export class TooLate extends Error {
-  readonly targetNow: Instant
-  constructor(targetNow: Instant) {
-    super('the target is past applyBefore')
-    this.targetNow = targetNow
-  }
 }
 
 /** Throws {@link TooLate}. A clock that says nothing is past everything. */

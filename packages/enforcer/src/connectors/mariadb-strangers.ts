@@ -1,9 +1,10 @@
+import type { Vault } from '../store/port.ts'
+import type { SharedAccounts } from './check-out.ts'
 import { grantOf, hashOf, isLocked, listAccounts } from './mariadb-account.ts'
 import { type Connect, onSession, type Session } from './mariadb-session.ts'
 import type { MariadbSettings } from './mariadb-settings.ts'
-import type { SharedAccounts } from './mariadb-shared.ts'
 import type { Difference, Excess, Held } from './port.ts'
-import { accountNamed } from './shared-account.ts'
+import { holdersOf, holding } from './shared-account.ts'
 
 /**
  * Accounts that look like ours and are no grant's, and shared accounts that somebody uses or changed without one (EN-26).
@@ -11,21 +12,26 @@ import { accountNamed } from './shared-account.ts'
  */
 export async function strangersOf(
   connect: Connect,
-  shared: SharedAccounts,
-  accounts: readonly string[],
-  held: () => readonly Held[],
+  known: Known,
 ): Promise<readonly Difference[]> {
+  const { accounts, shared } = known
   const found = await onSession(connect, async (session) =>
     (await listAccounts(session))
       .filter(({ user, host }) => !accounts.includes(user) && isForeign(user, host))
       .map(({ user, host }) => ({ what: 'foreign_account', object: `${user}@${host}` })),
   )
   for (const account of accounts)
-    found.push(
-      ...(await shared.quietly(account, () => ofShared(connect, shared, account, held))),
-    )
+    found.push(...(await shared.quietly(account, () => ofShared(connect, known, account))))
   return found
 }
+
+type Known = Readonly<{
+  accounts: readonly string[]
+  target: string
+  vault: Vault
+  held(): readonly Held[]
+  shared: SharedAccounts
+}>
 
 /** Ours are at every host. */
 const isForeign = (user: string, host: string): boolean =>
@@ -33,27 +39,25 @@ const isForeign = (user: string, host: string): boolean =>
 
 async function ofShared(
   connect: Connect,
-  shared: SharedAccounts,
+  { target, vault, held }: Known,
   account: string,
-  held: () => readonly Held[],
 ): Promise<Difference[]> {
   const { listed, hosts } = await onSession(connect, async (session) => ({
     listed: (await listAccounts(session)).filter(({ user }) => user === account),
     hosts: await hostsInside(session, account),
   }))
-  const { current, proposed } = await shared.secrets(account)
+  const { current, proposed } = await vault.secrets(target, account)
   const known = [current, proposed].flatMap((secret) =>
     secret === null ? [] : [hashOf(secret)],
   )
-  const changed =
-    known.length > 0 && listed.some(({ hash }) => hash === null || !known.includes(hash))
-  const grants = held().filter(({ privileges }) => accountNamed(privileges) === account)
-  const isExplained = grants.some(({ phase }) => phase !== 'closing')
-  const isClosing = grants.length > 0 && !isExplained
-  const isShut = known.length > 0 && !isExplained && listed.some(isLocked)
+  const isSealed = known.length > 0
+  const isChanged = listed.some(({ hash }) => hash === null || !known.includes(hash))
+  const grants = holding(held(), account)
+  const isShut = grants.length === 0 && listed.some(isLocked)
+  const isExplained = holdersOf(grants, account).length > 0
   return [
-    ...(changed ? [{ what: 'shared_account_changed', object: account }] : []),
-    ...(isShut && !isClosing ? [{ what: 'sealed_account_locked', object: account }] : []),
+    ...(isSealed && isChanged ? [{ what: 'shared_account_changed', object: account }] : []),
+    ...(isSealed && isShut ? [{ what: 'sealed_account_locked', object: account }] : []),
     ...(isExplained ? [] : hosts).map((host) => ({
       what: 'sealed_account_used',
       object: `${account} from ${host}`,

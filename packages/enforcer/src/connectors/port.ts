@@ -66,7 +66,7 @@ export interface Connector {
    * has made nothing, and has ended what an earlier call may have made.
    */
   apply(opening: Opening): Promise<Applied>
-  /** A new credential for a standing grant; same deadline. */
+  /** A new credential for a standing grant; same deadline. Throws for one that is to end. */
   reseal(grant: GrantId, target: string): Promise<Credential>
   /** True once the target itself shows the access. */
   probePresent(grant: GrantId, target: string): Promise<boolean>
@@ -98,6 +98,7 @@ export interface Connector {
   /**
    * A new secret for the account, in the vault before it is at the target. Proven by probes: the old secret opens nothing
    * (`old_secret`), the new one is not refused (`new_secret_refused`), both `absent`. Again after a crash: succeeds.
+   * Throws while a grant that is `standing` or `ending` has the account.
    */
   rotate?(account: string): Promise<readonly ProbeResult[]>
   /** Read after absence and before `cleanup`. Null where the target keeps none. */

@@ -1,21 +1,25 @@
 /**
- * Shared accounts at PostgreSQL: logins that are there before any grant and after it, checked out by one person at a time
- * (`account:NAME`). At rest an account is sealed: it can log in with the secret in the vault, which nobody has been given.
+ * Shared accounts at PostgreSQL: logins that are there before any grant and after it.
  *
- * Checking out gives it a new password and a deadline; ending locks it out and ends its sessions; rotation gives it another
+ * Checking out gives one a new password and a deadline; ending locks it out and ends its sessions; rotation gives it another
  * password, proves the old one dead and the new one good, and lets it rest again. Of the rest of the account (memberships,
  * settings, limits) nothing is touched: it is its owner's, and what a grantee changes of it is in the persistence diff.
  *
  * @module
  */
-import type { GrantId, Instant, ProbeResult } from '@halligan/core'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Instant, ProbeResult } from '@halligan/core'
 import type pg from 'pg'
-import type { Difference, Held, Opening } from './port.ts'
+import type { Vault } from '../store/port.ts'
+import type { AccountSteps, Counting, HandOut, SharedAccounts } from './check-out.ts'
+import { newPassword } from './new-password.ts'
+import type { Difference, Opening } from './port.ts'
 import { endAccess } from './postgres-ending.ts'
 import { logNoMore, logStatements } from './postgres-evidence.ts'
+import type { TargetLock } from './postgres-lock.ts'
 import { loginConfig } from './postgres-login.ts'
 import { probeCatalog, probeLogin } from './postgres-probe.ts'
-import { checkEndable, inTime, newPassword, type Outcome } from './postgres-role.ts'
+import { checkClock, checkEndable, inTime } from './postgres-role.ts'
 import { scramVerifier } from './postgres-scram.ts'
 import {
   type Connect,
@@ -23,110 +27,133 @@ import {
   literal,
   onSession,
   quoted,
-  type Session,
 } from './postgres-session.ts'
 import type { PostgresSettings } from './postgres-settings.ts'
-import type { ConnectorPorts } from './registry.ts'
-import { accountNamed } from './shared-account.ts'
+import { holdersOf } from './shared-account.ts'
 
-/** Where an account is, and what is lent for it. */
-export type Keeping = Readonly<{
-  account: string
+type Desk = Readonly<{
+  connect: Connect
   settings: PostgresSettings
-  vault: ConnectorPorts['vault']
+  lock: TargetLock
+  vault: Vault
 }>
+
+/** One account, with all that is needed to act on it. */
+type Kept = Desk & Readonly<{ account: string }>
+
+export const accountAt =
+  (desk: Desk) =>
+  (account: string): AccountSteps => {
+    const kept = { ...desk, account }
+    return {
+      open: (opening, handOut) => open(kept, opening, handOut),
+      reseal: (handOut) => reseal(kept, handOut),
+      isOpen: async () =>
+        (await onSession(desk.connect, ({ db }) => checkedOutOf(db, [account]))).length > 0,
+      shut: () => endAccess(desk.connect, account, 'shared'),
+      probe: (secret) => probe(kept, secret),
+      rotate: () => rotate(kept),
+      forget: async () => {},
+    }
+  }
 
 /**
  * A crash may have left the secret that the target has as a mere proposal, which the next one would overwrite: then whoever
- * opens the vault finds none that works. Answers all that the vault held.
+ * opens the vault finds none that works. Answers all that the vault held, the one that works now last.
  */
-async function settled({ account, settings, vault }: Keeping): Promise<readonly string[]> {
+async function settled({ account, settings, vault }: Kept): Promise<readonly string[]> {
   const { target } = settings
   const { current, proposed } = await vault.secrets(target, account)
-  if (proposed !== null) {
-    const login = loginConfig(settings, account, proposed)
-    const tried = await probeLogin(login, Date.now() as Instant)
-    if (tried === null)
-      throw new Error(`${target} does not say whether ${account} can log in`)
-    if (!tried.absent) await vault.confirm(target, account)
-  }
-  return [current, proposed].filter((secret) => secret !== null)
+  const secrets = [current, proposed].filter((secret) => secret !== null)
+  if (proposed === null) return secrets
+  const login = loginConfig(settings, account, proposed)
+  const tried = await probeLogin(login, Date.now() as Instant)
+  if (tried === null)
+    throw new Error(`${target} does not say whether ${account} can log in`)
+  if (tried.absent) return secrets.toReversed()
+  await vault.confirm(target, account)
+  return secrets
 }
 
 /** A new password and the deadline, on the session that holds the target's lock. The vault knows the password first. */
-export async function checkOut(
-  { db }: Session,
-  kept: Keeping,
-  opening: Opening,
-  password: string,
-  isShared: boolean,
-): Promise<Outcome> {
-  const { account, settings, vault } = kept
-  await settled(kept)
-  await vault.propose(settings.target, account, password)
-  const outcome = await inTime(db, opening.applyBefore, account, async () => {
-    if (settings.unendable !== true) await checkEndable(db, [account])
-    const until = await untilOf(db, account, opening.deadline, isShared)
-    await db.query(
-      `alter role ${quoted(account)} login password ${literal(scramVerifier(password))}
-       valid until ${literal(until)}`,
-    )
-    if (settings.evidence !== undefined) await logStatements(db, account)
+const open = (kept: Kept, opening: Opening, handOut: HandOut): Promise<string> =>
+  kept.lock.whileHeld(async ({ db }) => {
+    const { account, settings, vault } = kept
+    const { target, evidence, unendable } = settings
+    await checkClock(db, opening.applyBefore)
+    const secret = handOut((await settled(kept)).at(-1) ?? null)
+    await vault.propose(target, account, secret)
+    await inTime(db, opening.applyBefore, account, async () => {
+      if (unendable !== true) await checkEndable(db, [account])
+      const until = await untilOf(db, account, opening.deadline)
+      await db.query(
+        `alter role ${quoted(account)} login password ${literal(scramVerifier(secret))}
+         valid until ${literal(until)}`,
+      )
+      if (evidence !== undefined) await logStatements(db, account)
+    })
+    await vault.confirm(target, account)
+    return secret
   })
-  if (outcome === 'applied') await vault.confirm(settings.target, account)
-  return outcome
-}
 
 /** An extension never shortens what stands, nor does what stands shorten it. */
-async function untilOf(
-  db: pg.Client,
-  account: string,
-  deadline: Instant,
-  isShared: boolean,
-): Promise<string> {
+async function untilOf(db: pg.Client, account: string, deadline: Instant): Promise<string> {
   const { rows } = await db.query<{ until: Date | null }>(
-    `select case when isfinite(rolvaliduntil) then rolvaliduntil end as until
+    `select case when rolcanlogin and isfinite(rolvaliduntil) then rolvaliduntil end as until
      from pg_roles where rolname = $1`,
     [account],
   )
   const [row] = rows
   if (row === undefined) throw new Error(`there is no account ${account}`)
-  const stands = isShared ? (row.until?.getTime() ?? 0) : 0
-  return new Date(Math.max(stands, deadline)).toISOString()
+  return new Date(Math.max(row.until?.getTime() ?? 0, deadline)).toISOString()
 }
 
 /** A new password for an account that is checked out; same deadline. Throws when it may not log in any more. */
-export async function recheckOut(
-  { db }: Session,
-  kept: Keeping,
-  password: string,
-): Promise<void> {
-  const { account, settings, vault } = kept
-  const { target } = settings
-  await settled(kept)
-  await vault.propose(target, account, password)
-  await inTransaction(db, async () => {
-    await db.query(
-      `alter role ${quoted(account)} password ${literal(scramVerifier(password))}`,
-    )
-    if (!(await isCheckedOut(db, account)))
-      throw new Error(`${account} is not checked out any more`)
+const reseal = (kept: Kept, handOut: HandOut): Promise<string> =>
+  kept.lock.whileHeld(async ({ db }) => {
+    const { account, settings, vault } = kept
+    const { target } = settings
+    await settled(kept)
+    const secret = handOut(null)
+    await vault.propose(target, account, secret)
+    await inTransaction(db, async () => {
+      await db.query(
+        `alter role ${quoted(account)} password ${literal(scramVerifier(secret))}`,
+      )
+      if ((await checkedOutOf(db, [account])).length === 0)
+        throw new Error(`${account} is not checked out any more`)
+    })
+    await vault.confirm(target, account)
+    return secret
   })
-  await vault.confirm(target, account)
+
+/** Of these accounts, those that are checked out at the target, by their deadline: at rest one has none. */
+export async function checkedOutOf(
+  db: pg.Client,
+  accounts: readonly string[],
+): Promise<readonly string[]> {
+  const { rows } = await db.query<{ account: string }>(
+    `select rolname as account from pg_roles where rolname = any($1) and rolcanlogin
+     and isfinite(rolvaliduntil) and rolvaliduntil > clock_timestamp()`,
+    [accounts],
+  )
+  return rows.map(({ account }) => account)
 }
 
-/** By its deadline: at rest it has none. */
-export async function isCheckedOut(db: pg.Client, account: string): Promise<boolean> {
-  const { rowCount } = await db.query(
-    `select from pg_roles where rolname = $1 and rolcanlogin
-     and isfinite(rolvaliduntil) and rolvaliduntil > clock_timestamp()`,
-    [account],
-  )
-  return rowCount === 1
+async function probe(
+  { connect, settings, account }: Kept,
+  secret: string | null,
+): Promise<readonly ProbeResult[]> {
+  const catalog = await readCatalog(connect, account)
+  const [first] = catalog
+  if (secret === null || first === undefined) return catalog
+  if (!catalog.every(({ absent }) => absent)) return catalog
+  const login = await probeLogin(loginConfig(settings, account, secret), first.at)
+  return login === null ? catalog : [...catalog, login]
 }
 
 /** As of a grant's own login, but for memberships: those are the account's, whoever is in it. */
-export async function probeAccount(
+async function readCatalog(
   connect: Connect,
   account: string,
 ): Promise<readonly ProbeResult[]> {
@@ -135,63 +162,82 @@ export async function probeAccount(
 }
 
 /**
- * Another password that nobody is given. Whoever was inside is out; the one before is proven dead and this one good by real
- * logins, and only then is it the vault's. Called again after a crash it begins anew.
+ * The one before is proven dead and this one good by real logins, and only then is it the vault's. Called again after a crash
+ * it begins anew. An account that nobody is in opens at every moment to a secret in the vault. One that somebody is in is shut
+ * until they are out: they could set a password of their own meanwhile.
  */
-export async function rotateAccount(
-  session: Session,
-  connect: Connect,
-  kept: Keeping,
-): Promise<readonly ProbeResult[]> {
-  const { account, settings, vault } = kept
-  const { target, evidence } = settings
-  const loginWith = (secret: string) => loginConfig(settings, account, secret)
-  const olds = await settled(kept)
-  const fresh = newPassword()
-  await endAccess(connect, account, 'shared')
-  await vault.propose(target, account, fresh)
-  await session.db.query(
-    `alter role ${quoted(account)} login password ${literal(scramVerifier(fresh))} valid until 'infinity'`,
-  )
-  if (evidence !== undefined) await logNoMore(session.db, account)
-  const now = Date.now() as Instant
-  const dead = await Promise.all(olds.map((secret) => probeLogin(loginWith(secret), now)))
-  const works = await probeLogin(loginWith(fresh), now)
-  if (works === null || dead.some((probe) => probe === null))
-    throw new Error(`${target} does not say whether ${account} can log in`)
-  if (!works.absent) await vault.confirm(target, account)
-  return [
-    ...dead.map((probe) => ({
-      probe: 'old_secret',
-      absent: probe?.absent === true,
-      at: now,
-    })),
-    { probe: 'new_secret_refused', absent: !works.absent, at: now },
-  ]
-}
+const rotate = (kept: Kept): Promise<readonly ProbeResult[]> =>
+  kept.lock.whileHeld(async ({ db }) => {
+    const { account, connect, settings, vault } = kept
+    const { target, evidence } = settings
+    const olds = await settled(kept)
+    const fresh = newPassword()
+    await vault.propose(target, account, fresh)
+    const set = () =>
+      db.query(
+        `alter role ${quoted(account)} login password ${literal(scramVerifier(fresh))} valid until 'infinity'`,
+      )
+    await shutIfUsed(connect, account)
+    await set()
+    if (await shutIfUsed(connect, account)) await set()
+    if (evidence !== undefined) await logNoMore(db, account)
+    const at = Date.now() as Instant
+    const isOpenTo = async (secret: string): Promise<boolean> => {
+      const tried = await probeLogin(loginConfig(settings, account, secret), at)
+      if (tried === null)
+        throw new Error(`${target} does not say whether ${account} can log in`)
+      return !tried.absent
+    }
+    const dead = await Promise.all(olds.map(async (old) => !(await isOpenTo(old))))
+    const works = await isOpenTo(fresh)
+    if (works) await vault.confirm(target, account)
+    return [
+      ...dead.map((absent) => ({ probe: 'old_secret', absent, at })),
+      { probe: 'new_secret_refused', absent: works, at },
+    ]
+  })
 
-/** Sessions of accounts that nobody has checked out: somebody has a secret that nobody was given. */
-export async function sealedInUse(
-  db: pg.Client,
-  accounts: readonly string[],
-): Promise<readonly Difference[]> {
-  const { rows } = await db.query<{ account: string }>(
-    'select distinct usename as account from pg_stat_activity where usename = any($1) order by 1',
-    [accounts],
-  )
-  return rows.map(({ account }) => ({ what: 'sealed_account_used', object: account }))
-}
+const millisBetweenReads = 25
 
-/** The grants of `held` for which an account is checked out at the target now. */
-export async function checkedOutFor(
-  db: pg.Client,
-  held: readonly Held[],
-): Promise<readonly GrantId[]> {
-  const grants: GrantId[] = []
-  for (const { grant, privileges, phase } of held) {
-    const account = accountNamed(privileges)
-    if (account !== null && phase !== 'closing' && (await isCheckedOut(db, account)))
-      grants.push(grant)
+/** Looks twice, some time apart: a session that was just logging in is not seen by the first. True when somebody was inside. */
+async function shutIfUsed(connect: Connect, account: string): Promise<boolean> {
+  const isUsed = async () =>
+    (await readCatalog(connect, account)).some(
+      ({ probe, absent }) => probe !== 'pg_authid' && !absent,
+    )
+  if (!(await isUsed())) {
+    await pause(millisBetweenReads)
+    if (!(await isUsed())) return false
   }
-  return grants
+  await endAccess(connect, account, 'shared')
+  return true
+}
+
+type Known = Pick<Counting, 'accounts' | 'held'> & Readonly<{ shared: SharedAccounts }>
+
+/** Accounts with sessions that no grant explains: somebody has a secret that nobody was given. */
+export const sealedInUse = (
+  connect: Connect,
+  { accounts, held, shared }: Known,
+): Promise<readonly Difference[]> =>
+  onSession(connect, async ({ db }) => {
+    const used: Difference[] = []
+    for (const account of accounts)
+      await shared.quietly(account, async () => {
+        if (holdersOf(held(), account).length > 0) return
+        if (await staysInside(db, account))
+          used.push({ what: 'sealed_account_used', object: account })
+      })
+    return used
+  })
+
+/** Seen twice, some time apart: a trial of ours that has just left is still listed. */
+async function staysInside(db: pg.Client, account: string): Promise<boolean> {
+  const isInside = async () => {
+    const inside = 'select from pg_stat_activity where usename = $1 limit 1'
+    return (await db.query(inside, [account])).rowCount !== 0
+  }
+  if (!(await isInside())) return false
+  await pause(millisBetweenReads)
+  return isInside()
 }

@@ -1,39 +1,62 @@
-import type { Applied } from './port.ts'
+import type { Access } from './access.ts'
+import { type Notes, ownNote } from './account-note.ts'
+import { newPassword } from './new-password.ts'
 import { dropRole } from './postgres-cleanup.ts'
 import { endAccess } from './postgres-ending.ts'
-import { credentialOf, loginConfig } from './postgres-login.ts'
+import type { TargetLock } from './postgres-lock.ts'
+import { loginConfig } from './postgres-login.ts'
 import { endTogether } from './postgres-mass-ending.ts'
 import { probeTogether } from './postgres-probe.ts'
 import { applyRole, hasRole, resealRole, roleOf, roleStands } from './postgres-role.ts'
-import { onSession } from './postgres-session.ts'
-import type { Access, Lent } from './postgres-shared.ts'
+import { type Connect, onSession } from './postgres-session.ts'
+import type { PostgresSettings } from './postgres-settings.ts'
+import { TooLate } from './too-late.ts'
+
+/** What one PostgreSQL connector has in hand. */
+export type Lent = Readonly<{
+  connect: Connect
+  settings: PostgresSettings
+  lock: TargetLock
+  notes: Notes
+}>
 
 /** Logins made for one grant each, and dropped with it. */
-export function ownLogins({ settings, ports, connect, lock }: Lent): Access {
+export function ownLogins({ connect, settings, lock, notes }: Lent): Access {
   const end = endTogether(connect)
   const probe = probeTogether(connect)
   return {
-    apply: (opening, password) =>
-      lock.whileHeld(async (session): Promise<Applied> => {
-        const role = roleOf(opening.grant)
-        const outcome = await applyRole(session, settings, opening, password)
-        if (outcome === 'applied')
-          return { kind: 'applied', credential: credentialOf(settings, role, password) }
-        // Too late also ends what an earlier attempt may have made: ending early is always safe.
-        if (await hasRole(session.db, role)) await endAccess(connect, role)
-        return { kind: 'too_late', targetNow: outcome.lateAt }
-      }),
-    async reseal(grant, password) {
-      await lock.whileHeld(({ db }) => resealRole(db, roleOf(grant), password))
-      return credentialOf(settings, roleOf(grant), password)
+    user: roleOf,
+    open: (opening) => {
+      const role = roleOf(opening.grant)
+      const password = newPassword()
+      notes.put(opening.grant, ownNote(password))
+      return lock.whileHeld(async (session) => {
+        try {
+          await applyRole(session, settings, opening, password)
+          return password
+        } catch (error) {
+          // Too late also ends what an earlier attempt may have made: ending early is always safe.
+          if (error instanceof TooLate && (await hasRole(session.db, role)))
+            await endAccess(connect, role)
+          throw error
+        }
+      })
     },
-    present: (grant) => onSession(connect, ({ db }) => roleStands(db, roleOf(grant))),
+    reseal: async (grant) => {
+      const password = newPassword()
+      await lock.whileHeld(({ db }) => resealRole(db, roleOf(grant), password))
+      notes.put(grant, ownNote(password))
+      return password
+    },
+    isOpen: (grant) => onSession(connect, ({ db }) => roleStands(db, roleOf(grant))),
     end: (grant) => end(roleOf(grant)),
     probe: (grant) =>
       probe(roleOf(grant), () => {
-        const password = ports.shelf.get(grant, settings.target)
-        return password === null ? null : loginConfig(settings, roleOf(grant), password)
+        const password = notes.get(grant)?.password
+        return password === undefined
+          ? null
+          : loginConfig(settings, roleOf(grant), password)
       }),
-    cleanup: (grant) => dropRole(connect, roleOf(grant), settings.orphanOwner),
+    cleanUp: (grant) => dropRole(connect, roleOf(grant), settings.orphanOwner),
   }
 }

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { type GrantId, type Instant, parseGrantId } from '@halligan/core'
 import type pg from 'pg'
 import type { Opening } from './port.ts'
@@ -6,6 +5,7 @@ import { logStatements } from './postgres-evidence.ts'
 import { scramVerifier } from './postgres-scram.ts'
 import { inTransaction, literal, quoted, type Session } from './postgres-session.ts'
 import type { PostgresSettings } from './postgres-settings.ts'
+import { TooLate } from './too-late.ts'
 
 export const rolePrefix = 'halligan_g_'
 
@@ -38,9 +38,6 @@ export const whyUnknown = (privileges: readonly string[]): 'unknown_privilege' |
     ? null
     : 'unknown_privilege'
 
-/** 256 random bits in printable ASCII. */
-export const newPassword = (): string => randomBytes(32).toString('base64url')
-
 export type Membership = Readonly<{ role: string; member: string; grantor: string }>
 
 /**
@@ -67,19 +64,16 @@ export const administersOnly = (row: string): string =>
   `(${row}.member = (select oid from pg_roles where rolname = session_user)
     and to_jsonb(${row}) ->> 'inherit_option' = 'false' and to_jsonb(${row}) ->> 'set_option' = 'false')`
 
-/** Done, or the target's own time when it was too late for it. */
-export type Outcome = 'applied' | Readonly<{ lateAt: Instant }>
-
 /**
  * Makes the login, or makes an existing one so again, in one transaction that holds only if the target's own
- * clock is before `applyBefore` at its start and at its end.
+ * clock is before `applyBefore` at its start and at its end. Throws {@link TooLate}.
  */
 export async function applyRole(
   session: Session,
   settings: PostgresSettings,
   opening: Opening,
   password: string,
-): Promise<Outcome> {
+): Promise<void> {
   const { db } = session
   const role = roleOf(opening.grant)
   const wanted = rolesNamed(opening.privileges)
@@ -90,38 +84,26 @@ export async function applyRole(
   })
 }
 
-/** `work` on the login `role` as one transaction, undone when the target's clock passes `applyBefore` meanwhile. */
-export async function inTime(
+/**
+ * `work` on the login `role` as one transaction, undone when the target's clock passes `applyBefore` meanwhile. Throws
+ * {@link TooLate}.
+ */
+export const inTime = (
   db: pg.Client,
   applyBefore: Instant,
   role: string,
   work: () => Promise<void>,
-): Promise<Outcome> {
-  try {
-    await inTransaction(db, async () => {
-      // By this name an ending finds a transaction whose commit is late, and ends it first.
-      await db.query(`set local application_name = ${literal(role)}`)
-      await checkClock(db, applyBefore)
-      await work()
-      await checkClock(db, applyBefore)
-    })
-    return 'applied'
-  } catch (error) {
-    if (error instanceof TooLate) return { lateAt: error.targetNow }
-    throw error
-  }
-}
+): Promise<void> =>
+  inTransaction(db, async () => {
+    // By this name an ending finds a transaction whose commit is late, and ends it first.
+    await db.query(`set local application_name = ${literal(role)}`)
+    await checkClock(db, applyBefore)
+    await work()
+    await checkClock(db, applyBefore)
+  })
 
-/** Thrown to roll back; becomes an answer at once. */
-class TooLate extends Error {
-  readonly targetNow: Instant
-  constructor(targetNow: Instant) {
-    super('the target is past applyBefore')
-    this.targetNow = targetNow
-  }
-}
-
-async function checkClock(db: pg.Client, applyBefore: Instant): Promise<void> {
+/** Throws {@link TooLate}. */
+export async function checkClock(db: pg.Client, applyBefore: Instant): Promise<void> {
   const now = await targetNow(db)
   if (now >= applyBefore) throw new TooLate(now)
 }

@@ -11,6 +11,7 @@ import {
   textOf,
 } from './redis-session.ts'
 import { oneAtATime } from './rounds.ts'
+import { TooLate } from './too-late.ts'
 
 /**
  * One enforcer per target (PROTOCOL 6): a key that names the connection which set it, the run of the server and the owner. It is
@@ -41,15 +42,6 @@ export type Gate = Readonly<{
    */
   open(commands: readonly Command[]): Promise<readonly Reply[]>
 }>
-
-/** The target's clock was past the time; nothing was done. */
-export class TooLate extends Error {
-  readonly targetNow: Instant
-  constructor(targetNow: Instant) {
-    super('the target is past applyBefore')
-    this.targetNow = targetNow
-  }
-}
 
 /** An ending came in between; nothing was done. */
 export class Overtaken extends Error {

@@ -1,9 +1,10 @@
 import type { GrantId, Instant } from '@halligan/core'
 import type { Access } from './access.ts'
+import { type Notes, ownNote } from './account-note.ts'
+import { newPassword } from './new-password.ts'
 import type { Opening } from './port.ts'
 import { endAccess } from './redis-ending.ts'
-import { type HeldLock, type TargetLock, TooLate, targetNow } from './redis-lock.ts'
-import type { Notes } from './redis-note.ts'
+import { type HeldLock, type TargetLock, targetNow } from './redis-lock.ts'
 import { probeUser } from './redis-probe.ts'
 import { profilesNamed, rulesOf } from './redis-profile.ts'
 import { type Connect, onSession } from './redis-session.ts'
@@ -11,7 +12,6 @@ import type { RedisSettings } from './redis-settings.ts'
 import {
   checkEndable,
   hashOf,
-  newPassword,
   reading,
   readUser,
   saving,
@@ -19,6 +19,7 @@ import {
   userIn,
   userOf,
 } from './redis-user.ts'
+import { TooLate } from './too-late.ts'
 
 export type AccessPorts = Readonly<{
   connect: Connect
@@ -77,7 +78,7 @@ async function open(
   if (profiles === null) throw new Error(`${privileges.join(', ')}: unknown_privilege`)
   const rules = rulesOf(profiles, mayStay)
   const gate = await held.gate(user, applyBefore)
-  const note = { shared: null, password, rotated: false, rights: null }
+  const note = ownNote(password)
   notes.put(grant, note)
   const making = ['ACL', 'SETUSER', user, 'reset', `#${hashOf(password)}`, ...rules]
   const replies = await gate.open([making, reading(user)])
@@ -109,6 +110,6 @@ async function reseal(
   const rights = notes.get(grant)?.rights ?? null
   const changing = ['ACL', 'SETUSER', user, 'resetpass', `#${hashOf(password)}`]
   await gate.open([changing, ...saving(session)])
-  notes.put(grant, { shared: null, password, rotated: false, rights })
+  notes.put(grant, { ...ownNote(password), rights })
   return password
 }

@@ -1,6 +1,8 @@
+import type { Vault } from '../store/port.ts'
+import type { Notes } from './account-note.ts'
+import type { SharedAccounts } from './check-out.ts'
 import type { Difference, Excess, Held } from './port.ts'
 import { keyPrefix } from './redis-lock.ts'
-import type { Notes } from './redis-note.ts'
 import {
   type Connect,
   listOf,
@@ -10,7 +12,6 @@ import {
   textOf,
 } from './redis-session.ts'
 import { ownUser, type RedisSettings } from './redis-settings.ts'
-import type { SharedAccounts } from './redis-shared.ts'
 import {
   grantOf,
   hashOf,
@@ -21,7 +22,7 @@ import {
   userOf,
   userPrefix,
 } from './redis-user.ts'
-import { accountNamed } from './shared-account.ts'
+import { holdersOf, holding } from './shared-account.ts'
 
 /**
  * Users that look like ours and are no grant's, users of grants with other rights than they were given, and shared accounts that
@@ -29,29 +30,30 @@ import { accountNamed } from './shared-account.ts'
  */
 export async function strangersOf(
   connect: Connect,
-  { shared, accounts, notes, held }: Known,
+  known: Known,
 ): Promise<readonly Difference[]> {
+  const { shared, accounts } = known
   const found = await onSession(connect, async (session) => {
     const foreign = (await listUsers(session)).filter(
       ({ name }) => name.startsWith(userPrefix) && grantOf(name) === null,
     )
     return [
       ...foreign.map(({ name }) => ({ what: 'foreign_user', object: name })),
-      ...(await changedUsers(session, { notes, held })),
+      ...(await changedUsers(session, known)),
     ]
   })
   for (const account of accounts)
-    found.push(
-      ...(await shared.quietly(account, () => ofShared(connect, shared, account, held))),
-    )
+    found.push(...(await shared.quietly(account, () => ofShared(connect, known, account))))
   return found
 }
 
 type Known = Readonly<{
-  shared: SharedAccounts
   accounts: readonly string[]
+  target: string
+  vault: Vault
   notes: Notes
-  held: () => readonly Held[]
+  held(): readonly Held[]
+  shared: SharedAccounts
 }>
 
 /** More than one password, or rights that it was not given. One that is being made has neither yet. */
@@ -76,9 +78,8 @@ async function changedUsers(
 
 async function ofShared(
   connect: Connect,
-  shared: SharedAccounts,
+  { target, vault, held }: Known,
   account: string,
-  held: () => readonly Held[],
 ): Promise<Difference[]> {
   const { user, from } = await onSession(connect, async (session) => ({
     user: await readUser(session, account),
@@ -86,7 +87,7 @@ async function ofShared(
       .filter((client) => client.user === account)
       .map((client) => client.from),
   }))
-  const { current, proposed } = await shared.secrets(account)
+  const { current, proposed } = await vault.secrets(target, account)
   const known = [current, proposed].flatMap((secret) =>
     secret === null ? [] : [hashOf(secret)],
   )
@@ -96,8 +97,8 @@ async function ofShared(
     (user.hasNoPassword ||
       user.hashes.length !== 1 ||
       user.hashes.some((hash) => !known.includes(hash)))
-  const grants = held().filter(({ privileges }) => accountNamed(privileges) === account)
-  const isExplained = grants.some(({ phase }) => phase !== 'closing')
+  const grants = holding(held(), account)
+  const isExplained = holdersOf(grants, account).length > 0
   const isShut = known.length > 0 && user?.isOn !== true
   return [
     ...(isChanged ? [{ what: 'shared_account_changed', object: account }] : []),

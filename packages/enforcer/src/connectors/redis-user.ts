@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { type GrantId, parseGrantId } from '@halligan/core'
 import { type HeldLock, keyPrefix } from './redis-lock.ts'
 import { subscribingCalls, unendableCalls } from './redis-profile.ts'
@@ -22,9 +22,6 @@ export function grantOf(user: string): GrantId | null {
   const parsed = parseGrantId(`g-${user.slice(userPrefix.length)}`)
   return parsed.ok ? parsed.value : null
 }
-
-/** 256 random bits in printable ASCII: too many for the plain hash to be a weakness. */
-export const newPassword = (): string => randomBytes(32).toString('base64url')
 
 /** What Redis keeps of a password, so that the password itself stands in no command and no log. */
 export const hashOf = (password: string): string =>

@@ -30,7 +30,7 @@ export type MakeConnector = (
   ports: ConnectorPorts,
 ) => Connector
 
-/** Every kind of target there is. A new one is one file and one line here. */
+/** Every kind of target there is. A new one is one line here. */
 export const connectors: Readonly<Record<string, MakeConnector>> = {
   ldap: makeLdapConnector,
   linux: makeLinuxConnector,

@@ -12,15 +12,16 @@ const prefix = 'account:'
 export const accountNamed = (privileges: readonly string[]): string | null =>
   privileges.find((privilege) => privilege.startsWith(prefix))?.slice(prefix.length) ?? null
 
+/** The grants that have the account, or have not given it back to the end. */
+export const holding = (held: readonly Held[], account: string): readonly Held[] =>
+  held.filter(({ privileges }) => accountNamed(privileges) === account)
+
 /** Of `held`, everybody else who has the account. */
 const othersHolding = (
   held: readonly Held[],
   grant: GrantId,
   account: string,
-): readonly Held[] =>
-  held.filter(
-    (other) => other.grant !== grant && accountNamed(other.privileges) === account,
-  )
+): readonly Held[] => holding(held, account).filter((other) => other.grant !== grant)
 
 /** The account that `held` says the grant has, or null. */
 export const accountOf = (held: readonly Held[], grant: GrantId): string | null =>
@@ -66,16 +67,39 @@ export function mustBeFree(
   if (refused !== null) throw new Error(`${opening.privileges.join(', ')}: ${refused}`)
 }
 
-/** Accounts that no unfinished grant has. */
-export const restingAccounts = (
-  accounts: readonly string[],
-  held: readonly Held[],
-): readonly string[] => {
-  const taken = held.map(({ privileges }) => accountNamed(privileges))
-  return accounts.filter((account) => !taken.includes(account))
+/** Throws when the grant is to end or has ended: it gets no other secret, and whoever has the account keeps theirs. */
+export function mustStand(held: readonly Held[], grant: GrantId): void {
+  if (held.find((one) => one.grant === grant)?.phase !== 'standing')
+    throw new Error(`${grant} does not stand any more`)
 }
 
-/** While the same person has the account by another grant, this grant alone is over. */
-export const heldByAnother = (at: Instant): readonly ProbeResult[] => [
-  { probe: 'held_by_this_grant_alone', absent: true, at },
-]
+/** The grants by which somebody may be in the account rightly: all that are not proven absent. */
+export const holdersOf = (held: readonly Held[], account: string): readonly Held[] =>
+  holding(held, account).filter(({ phase }) => phase !== 'closing')
+
+/** Throws while somebody may be in the account: a new secret would take it away under them, or from their ending. */
+export function mustRest(held: readonly Held[], account: string): void {
+  const [holder] = holdersOf(held, account)
+  if (holder !== undefined) throw new Error(`${account} is checked out by ${holder.grant}`)
+}
+
+/**
+ * The grants that an account is open for, if it is open: those that stand; and what is to end and has not ended yet, but where
+ * another stands, because then that one is why.
+ */
+export const openFor = (held: readonly Held[], account: string): readonly GrantId[] =>
+  holdersOf(held, account)
+    .filter(
+      ({ grant, phase }) => phase === 'standing' || !standsOtherwise(held, grant, account),
+    )
+    .map(({ grant }) => grant)
+
+/** Where the books alone say what the grant has of the account: another stands on it, or it was proven absent before. */
+export const heldByBooks = (
+  held: readonly Held[],
+  grant: GrantId,
+  at: Instant,
+): readonly ProbeResult[] => {
+  const phase = held.find((one) => one.grant === grant)?.phase
+  return [{ probe: 'held_by_this_grant', absent: phase !== 'standing', at }]
+}

@@ -9,7 +9,8 @@ import { memoryPorts } from '../../test/connector-ports.ts'
 import { freshGrant } from '../../test/fresh-grant.ts'
 import { openWebhookLab, type WebhookLab } from '../../test/webhook-lab.ts'
 import { describeConnector } from './connector.contract.ts'
-import type { Connector, Opening } from './port.ts'
+import type { Connector, Credential, Held, Opening } from './port.ts'
+import { describeSharedAccount } from './shared-account.contract.ts'
 import { webhookConnector } from './webhook.ts'
 import * as read from './webhook-answer.ts'
 import { webhookSettings } from './webhook-call.ts'
@@ -20,28 +21,49 @@ beforeAll(async () => {
 })
 afterAll(() => lab.remove())
 
+const enter = async (credential: Credential) => {
+  if (!(await lab.letsIn(credential))) throw new Error('the page does not let it in')
+  return { hasAccess: () => lab.letsIn(credential), leave: async () => {} }
+}
+/** In the receiver's own file, around the connector. */
+const change = async (edit: (users: Record<string, unknown>) => void) => {
+  const users = JSON.parse(await readFile(lab.receiver.usersFile, 'utf8'))
+  edit(users)
+  await writeFile(lab.receiver.usersFile, JSON.stringify(users))
+}
+
 describeConnector('the example receiver of webhooks', () => ({
   target: lab.target,
   privileges: ['page:read', 'page:write'],
   connector: (lent) => lab.connector({ ...memoryPorts(), ...lent }),
   now: async () => Date.now() as Instant,
-  enter: async (credential) => {
-    if (!(await lab.letsIn(credential))) throw new Error('the page does not let it in')
-    return { hasAccess: () => lab.letsIn(credential), leave: async () => {} }
-  },
+  enter,
   standingRightWorks: () => lab.letsIn({ USER: 'ops', PASSWORD: 'ops' }),
   goDown: () => lab.receiver.kill(),
   comeBack: () => lab.receiver.restart(),
-  removeByHand: async (grant) => {
-    const users = JSON.parse(await readFile(lab.receiver.usersFile, 'utf8'))
-    delete users[grant.replace('g-', 'halligan_g_')]
-    await writeFile(lab.receiver.usersFile, JSON.stringify(users))
-  },
+  removeByHand: (grant) =>
+    change((users) => {
+      delete users[grant.replace('g-', 'halligan_g_')]
+    }),
   // Nobody renews the lease any more, and it lapses.
   crash: async (connector) => {
     await connector.close()
     await pause(1_100)
   },
+}))
+
+describeSharedAccount('the example receiver of webhooks', () => ({
+  settings: { kind: 'webhook', ...lab.settings, accounts: ['ops'] },
+  account: 'ops',
+  ownPrivilege: 'page:read',
+  now: async () => Date.now() as Instant,
+  enter,
+  triesNoSecret: true,
+  credential: (secret) => ({ USER: 'ops', PASSWORD: secret }),
+  setByHand: (secret) =>
+    change((users) => {
+      users.ops = { password: secret, until: 32_503_680_000_000 }
+    }),
 }))
 
 const openingOf = (grant: GrantId): Opening => ({
@@ -117,9 +139,10 @@ describe('the example receiver', () => {
     ] as const) {
       const grants = [freshGrant(), freshGrant()]
       const privileges = ['account:ops']
-      const phase = 'standing' as const
       const requester = 'ada' as PrincipalId
-      const held = grants.map((grant) => ({ grant, requester, privileges, phase }))
+      const heldAs = (phase: Held['phase']) =>
+        grants.map((grant) => ({ grant, requester, privileges, phase }))
+      let held = heldAs('standing')
       const connector = lab.connector(
         memoryPorts(() => held),
         { accounts: ['ops'] },
@@ -140,6 +163,7 @@ describe('the example receiver', () => {
       await connector.end(grants[stays] ?? freshGrant(), lab.target)
       expect(await lab.letsIn(credential)).toBe(false)
       expect(await isAbsent(grants[stays])).toBe(true)
+      held = heldAs('closing')
       await connector.rotate?.('ops')
       for (const grant of grants)
         await expect(
@@ -181,36 +205,6 @@ test('the answers and the call that the documentation shows are those of the wir
   expect(Object.keys(asked[0] ?? {}).toSorted()).toEqual(Object.keys(call).toSorted())
   expect(answer).toEqual({ kind: 'applied', credential: applied.credential })
   expect(read.probed(probed)).toMatchObject({ present: false, probes: [{ absent: true }] })
-})
-
-test('EN-20 a shared account is checked out, ended, and rotated to a secret that nobody was given', async () => {
-  const grant = freshGrant()
-  const privileges = ['account:ops']
-  const held = {
-    grant,
-    requester: 'ada' as PrincipalId,
-    privileges,
-    phase: 'standing',
-  } as const
-  const ports = memoryPorts(() => [held])
-  const connector = lab.connector(ports, { accounts: ['ops'] })
-  await connector.open()
-  const applied = await connector.apply({ ...openingOf(grant), privileges })
-  if (applied.kind !== 'applied') throw new Error(applied.kind)
-  expect(await lab.letsIn(applied.credential)).toBe(true)
-  await connector.end(grant, lab.target)
-  expect(
-    (await connector.probeAbsent(grant, lab.target)).every(({ absent }) => absent),
-  ).toBe(true)
-  const probes = (await connector.rotate?.('ops')) ?? []
-  expect(probes.map(({ probe, absent }) => [probe, absent])).toEqual([
-    ['old_secret', true],
-    ['new_secret_refused', true],
-  ])
-  const { current } = await ports.vault.secrets(lab.target, 'ops')
-  expect(await lab.letsIn(applied.credential)).toBe(false)
-  expect(await lab.letsIn({ USER: 'ops', PASSWORD: current ?? '' })).toBe(true)
-  await connector.close()
 })
 
 /** A receiver that answers whatever a test wants. */
@@ -336,22 +330,3 @@ describe('settings of the webhook connector', () => {
     expect(() => webhookSettings({ ...sound, ...more })).toThrow(reason)
   })
 })
-
-test.each([
-  ['account:ops', 'account_in_use'],
-  ['account:other', 'unknown_privilege'],
-])(
-  '%s that cannot be checked out is refused before anything is asked',
-  (privilege, code) => {
-    const other = {
-      grant: freshGrant(),
-      requester: 'bob' as PrincipalId,
-      phase: 'standing',
-    } as const
-    const ports = memoryPorts(() => [{ ...other, privileges: ['account:ops'] }])
-    const connector = lab.connector(ports, { accounts: ['ops'] })
-    expect(
-      connector.refuses?.({ ...openingOf(freshGrant()), privileges: [privilege] }),
-    ).toBe(code)
-  },
-)

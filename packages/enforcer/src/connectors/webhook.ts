@@ -10,8 +10,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { type Json, showAbsence } from '@halligan/core'
 import { type Connector, TargetTaken } from './port.ts'
 import type { ConnectorPorts, MakeConnector } from './registry.ts'
-import { oneAtATime } from './rounds.ts'
-import { accountNamed, accountOf, whyNotCheckedOut } from './shared-account.ts'
+import { accountNamed, whyNotCheckedOut } from './shared-account.ts'
 import * as read from './webhook-answer.ts'
 import {
   type Ask,
@@ -20,30 +19,26 @@ import {
   type WebhookSettings,
   webhookSettings,
 } from './webhook-call.ts'
+import { secretsOf } from './webhook-secrets.ts'
 
 export const makeWebhookConnector: MakeConnector = (settings, ports) =>
   webhookConnector(webhookSettings(settings), ports)
 
 export function webhookConnector(
   settings: WebhookSettings,
-  { held, vault }: Pick<ConnectorPorts, 'held' | 'vault'>,
+  ports: Pick<ConnectorPorts, 'held' | 'vault'>,
 ): Connector {
   const { accounts = [], target } = settings
   const ask = askWith(settings)
   const lease = leaseAt(ask, target)
-  const rotating = oneAtATime()
-  const propose = async (account: string | null): Promise<string> => {
-    const secret = newSecret()
-    if (account !== null) await vault.propose(target, account, secret)
-    return secret
-  }
+  const secrets = secretsOf(settings, ports)
 
   return {
     open: lease.take,
     close: lease.release,
     accounts: () => accounts,
     sharedAccount: accountNamed,
-    refuses: (opening) => whyNotCheckedOut(opening, accounts, held(target)),
+    refuses: (opening) => whyNotCheckedOut(opening, accounts, ports.held(target)),
     snapshot: async () => JSON.stringify(read.objects(await ask('snapshot'))),
     difference(before, after) {
       const [old, current] = [before, after].map(
@@ -59,43 +54,36 @@ export function webhookConnector(
           .map((object) => ({ what, object }))
       return [...only(current, old, 'appeared'), ...only(old, current, 'vanished')]
     },
-    async apply({ grant, requester, privileges, applyBefore, deadline }) {
-      const account = accountNamed(privileges)
-      const secret = await propose(account)
-      const about = { grant, requester, privileges, applyBefore, deadline, secret }
-      const answer = read.applied(await lease.under('apply', about))
-      if (answer.kind === 'applied' && account !== null)
-        await vault.confirm(target, account)
-      return answer
+    apply(opening) {
+      const { grant, requester, privileges, applyBefore, deadline } = opening
+      const about = { grant, requester, privileges, applyBefore, deadline }
+      return secrets.apply(
+        opening,
+        async (secret) => read.applied(await lease.under('apply', { ...about, secret })),
+        ({ kind }) => kind === 'applied',
+      )
     },
-    async reseal(grant) {
-      const account = accountOf(held(target, grant), grant)
-      const secret = await propose(account)
-      const credential = read.resealed(await lease.under('reseal', { grant, secret }))
-      if (account !== null) await vault.confirm(target, account)
-      return credential
-    },
+    reseal: (grant) =>
+      secrets.reseal(grant, async (secret) =>
+        read.resealed(await lease.under('reseal', { grant, secret })),
+      ),
     probePresent: async (grant) => read.probed(await ask('probe', { grant })).present,
     end: async (grant) => read.nothing(await ask('revoke', { grant })),
     probeAbsent: async (grant) => shownBy(read.probed(await ask('probe', { grant }))),
     cleanup: async (grant) => read.nothing(await ask('cleanup', { grant })),
     standing: async () => read.grants(await ask('standing')),
     rotate: (account) =>
-      rotating(async () => {
-        const secret = await propose(account)
-        const probes = shownBy(read.probed(await ask('rotate', { account, secret })))
-        if (showAbsence(probes)) await vault.confirm(target, account)
-        return probes
-      }),
+      secrets.rotate(
+        account,
+        async (secret) => shownBy(read.probed(await ask('rotate', { account, secret }))),
+        showAbsence,
+      ),
   }
 }
 
 /** A receiver that contradicts itself has shown nothing to be absent. */
 const shownBy = ({ present, probes }: ReturnType<typeof read.probed>) =>
   present ? probes.map((probe) => ({ ...probe, absent: false })) : probes
-
-/** 256 random bits. The receiver takes it as the password, or makes a credential of its own. */
-const newSecret = (): string => randomBytes(32).toString('base64url')
 
 /**
  * One enforcer per target: the receiver keeps the target for whoever opened it, for so many seconds after it last heard of
