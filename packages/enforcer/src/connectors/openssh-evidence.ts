@@ -82,8 +82,9 @@ const count = (text: string, mark: string): number =>
 
 /** Whatever a terminal would act on is shown instead, so that nothing hides itself from who reads it. */
 const visibly = (text: string): string =>
-  text.replaceAll('\r\n', '\n').replace(
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
-    /[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g,
-    (each) => `\\x${each.charCodeAt(0).toString(16).padStart(2, '0')}`,
-  )
+  text
+    .replaceAll('\r\n', '\n')
+    .replace(
+      /(?![\t\n])[\p{Cc}\p{Bidi_Control}]/gu,
+      (each) => `\\x${each.charCodeAt(0).toString(16).padStart(2, '0')}`,
+    )
