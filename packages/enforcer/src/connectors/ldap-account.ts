@@ -5,12 +5,14 @@
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import type { GrantId, Instant, ProbeResult } from '@halligan/core'
-import { hashed, newPassword, replacing } from './ldap-entry.ts'
+import { hashed, replacing } from './ldap-entry.ts'
 import type { Site } from './ldap-groups.ts'
 import { blankNote } from './ldap-plan.ts'
 import { bound, leave, onSession, resultCode, resultCodes } from './ldap-session.ts'
 import type { LdapSettings } from './ldap-settings.ts'
-import type { Difference, Held, Opening } from './port.ts'
+import { newPassword } from './new-password.ts'
+import type { Difference, Opening } from './port.ts'
+import { mustBeFree, mustRest, standsOtherwise } from './shared-account.ts'
 
 export function accountNamed({ sharedAccounts }: LdapSettings, name: string): string {
   const dn = sharedAccounts[name]
@@ -27,19 +29,9 @@ export function sharedAccountIn(
   return Object.hasOwn(settings.sharedAccounts, name) ? name : null
 }
 
-/** Other grants that have the account, or have not given it back. */
-export const othersOn = (
-  { settings, held }: Site,
-  grant: GrantId,
-  name: string,
-): readonly Held[] =>
-  held(settings.target)
-    .filter((other) => other.grant !== grant && other.phase !== 'closing')
-    .filter(({ privileges }) => sharedAccountIn(settings, privileges) === name)
-
 /** The same person has it by another grant as well: an extension has no gap, and ending this one changes nothing. */
-export const standsOtherwise = (site: Site, grant: GrantId, name: string): boolean =>
-  othersOn(site, grant, name).some(({ phase }) => phase === 'standing')
+export const isShared = ({ settings, held }: Site, grant: GrantId, name: string): boolean =>
+  standsOtherwise(held(settings.target), grant, name)
 
 /** Null when the directory gave no answer to the question, such as an account that is locked for too many tries. */
 export async function opens(
@@ -76,13 +68,15 @@ export const probeAt = (endpoint: number, probe: string): string =>
 /** Exposes the secret in the vault; makes one first where there is none that opens the account. */
 export async function checkOut(
   site: Site,
-  { grant, applyBefore }: Opening,
+  opening: Opening,
   name: string,
 ): Promise<Readonly<{ secret: string } | { lateAt: Instant }>> {
   const { settings } = site
+  const { grant, applyBefore } = opening
   const dn = accountNamed(settings, name)
   return site.inAccount(dn, () =>
     site.lock.whileHeld(async (held) => {
+      mustBeFree(opening, Object.keys(settings.sharedAccounts), site.held(settings.target))
       const early = await held.now()
       if (early >= applyBefore) {
         await takeBack(site, grant, name, dn)
@@ -104,7 +98,7 @@ export async function checkOut(
 
 /** Nothing was exposed: nothing needs to change. */
 async function takeBack(site: Site, grant: GrantId, name: string, dn: string) {
-  if (standsOtherwise(site, grant, name)) return
+  if (isShared(site, grant, name)) return
   if (site.notes.of(grant) !== null) await setSecret(site, name, dn, newPassword())
 }
 
@@ -137,7 +131,7 @@ async function settleProposal({ settings, vault }: Site, name: string, dn: strin
 export async function endAccount(site: Site, grant: GrantId, name: string): Promise<void> {
   const dn = accountNamed(site.settings, name)
   await site.inAccount(dn, async () => {
-    if (standsOtherwise(site, grant, name)) return
+    if (isShared(site, grant, name)) return
     const exposed = site.notes.of(grant)?.secret
     const { current } = await site.vault.secrets(site.settings.target, name)
     const isReplaced = exposed === undefined || exposed === null || exposed !== current
@@ -157,6 +151,7 @@ export function rotateAccount(site: Site, name: string): Promise<readonly ProbeR
   const { settings, vault } = site
   const dn = accountNamed(settings, name)
   return site.inAccount(dn, async () => {
+    mustRest(site.held(settings.target), name)
     const { current, proposed } = await vault.secrets(settings.target, name)
     const old = [current, proposed].filter((secret) => secret !== null)
     const secret = newPassword()

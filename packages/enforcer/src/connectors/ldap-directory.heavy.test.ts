@@ -332,6 +332,41 @@ describeAt('OpenLDAP', () => {
       ).unbind()
     })
 
+    test('EN-17 is one person’s, by as many grants as they like, until all are done', async () => {
+      const privileges = ['account:emergency']
+      const first = await opened(ldapCase(lab, { privileges }))
+      const { books, connector } = first
+      const second = ldapCase(lab, { privileges, books, connector })
+      const credential = await first.apply()
+      const refusal = (requester: string) =>
+        connector.refuses?.(ldapCase(lab, { privileges, requester }).opening)
+      const rotate = async () => (await connector.rotate?.('emergency')) ?? []
+      const opens = () =>
+        lab.login(credential).then(
+          (client) => client.unbind().then(() => true),
+          () => false,
+        )
+      expect([refusal('ada'), refusal('bob')]).toEqual([null, 'account_in_use'])
+      books.keep({ ...second.opening, phase: 'standing' })
+      for (const phase of ['ending', 'closing'] as const) {
+        await first.end()
+        books.become(first.grant, phase)
+        expect([refusal('ada'), refusal('bob')]).toEqual(Array(2).fill('account_in_use'))
+        await second.apply()
+        expect(await first.present()).toEqual([])
+        expect(await opens()).toBe(true)
+        await expect(rotate()).rejects.toThrow('is checked out by')
+      }
+      books.become(first.grant, 'standing')
+      expect(await first.present()).not.toEqual([])
+      expect(await second.present()).not.toEqual([])
+      for (const each of [first, second]) await each.end()
+      await expect(rotate()).rejects.toThrow('is checked out by')
+      for (const { grant } of [first, second]) books.become(grant, 'closing')
+      expect((await rotate()).every(({ absent }) => absent)).toBe(true)
+      expect(await opens()).toBe(false)
+    })
+
     test('EN-26 a secret that somebody changed, or a login without a grant, is told', async () => {
       const changed = { monitor: 'cn=Connections,cn=Monitor' }
       const led = await opened(ldapCase(lab, { changed }))

@@ -27,9 +27,6 @@ import {
 import type { EntryProfile, LdapSettings } from './ldap-settings.ts'
 import type { Opening } from './port.ts'
 
-/** 256 random bits in printable ASCII. */
-export const newPassword = (): string => randomBytes(32).toString('base64url')
-
 /** Salted, in a scheme of the directory. A password of 256 random bits needs no slow one. */
 export function hashed(password: string, scheme: LdapSettings['passwordScheme']): string {
   const salt = randomBytes(16)

@@ -6,13 +6,7 @@
  */
 import type { GrantId, Instant, ProbeResult } from '@halligan/core'
 import { EqualityFilter } from 'ldapts'
-import {
-  endpointsOf,
-  opens,
-  probeAt,
-  sharedAccountIn,
-  standsOtherwise,
-} from './ldap-account.ts'
+import { endpointsOf, isShared, opens, probeAt, sharedAccountIn } from './ldap-account.ts'
 import { dnOfGrant, grantAt, nameOf } from './ldap-dn.ts'
 import { groupNamed, isMemberOf, rightsOfItsOwn, type Site } from './ldap-groups.ts'
 import { groupsOf, viaOtherGroups } from './ldap-nesting.ts'
@@ -175,8 +169,8 @@ async function readLogin(
   if (note?.secret === undefined || note.secret === null || note.account === null) return []
   const held = site.held(site.settings.target, grant).find((each) => each.grant === grant)
   const name = held === undefined ? null : sharedAccountIn(site.settings, held.privileges)
-  if (name !== null && standsOtherwise(site, grant, name))
-    return [{ probe: 'held_by_this_grant_alone', absent: true }]
+  if (name !== null && isShared(site, grant, name))
+    return [{ probe: 'held_by_this_grant', absent: held?.phase !== 'standing' }]
   const isOpen = await opens(site.settings, url, note.account, note.secret)
   // Of a shared account, nothing else says that it was taken back.
   if (isOpen === null && name !== null)

@@ -167,9 +167,11 @@ describe('an opening', () => {
     expect(connector.refuses?.({ ...next, requester: 'bob' as PrincipalId })).toBe(
       'account_in_use',
     )
-    books.become(mine.grant, 'ending')
-    expect(connector.refuses?.(next)).toBe('account_in_use')
-    books.become(mine.grant, 'closing')
+    for (const phase of ['ending', 'closing'] as const) {
+      books.become(mine.grant, phase)
+      expect(connector.refuses?.(next)).toBe('account_in_use')
+    }
+    books.forget(mine.grant)
     expect(connector.refuses?.(next)).toBe(null)
   })
 })

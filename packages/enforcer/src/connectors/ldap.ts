@@ -3,12 +3,11 @@ import {
   accountNamed,
   checkOut,
   endAccount,
-  othersOn,
   rotateAccount,
   sharedAccountIn,
 } from './ldap-account.ts'
 import { dnKey } from './ldap-dn.ts'
-import { applyEntry, endEntry, entryOf, newPassword, resealEntry } from './ldap-entry.ts'
+import { applyEntry, endEntry, entryOf, resealEntry } from './ldap-entry.ts'
 import { readEvidence } from './ldap-evidence.ts'
 import { applyGroups, endGroups, type Site } from './ldap-groups.ts'
 import { ldapLock } from './ldap-lock.ts'
@@ -19,8 +18,10 @@ import { connectAs, onSession, readEntry, tryAll, within } from './ldap-session.
 import { type LdapSettings, ldapSettings } from './ldap-settings.ts'
 import { differenceOf, takeSnapshot } from './ldap-snapshot.ts'
 import { excessOf, strangersOf } from './ldap-strangers.ts'
+import { newPassword } from './new-password.ts'
 import type { Applied, Connector, Credential, Opening } from './port.ts'
 import type { ConnectorPorts, MakeConnector } from './registry.ts'
+import { whyNotCheckedOut } from './shared-account.ts'
 
 /** One LDAP directory as a target: memberships, entries of grants, and shared entries. */
 export const makeLdapConnector: MakeConnector = (settings, ports) =>
@@ -85,12 +86,8 @@ function inTurnPerAccount(): Site['inAccount'] {
 function refusalOf(site: Site, opening: Opening): string | null {
   const plan = planOf(site.settings, opening)
   if (typeof plan === 'string') return plan
-  if (plan.kind !== 'account') return null
-  const others = othersOn(site, opening.grant, plan.name)
-  const isTaken = others.some(
-    ({ requester, phase }) => requester !== opening.requester || phase === 'ending',
-  )
-  return isTaken ? 'account_in_use' : null
+  const { sharedAccounts, target } = site.settings
+  return whyNotCheckedOut(opening, Object.keys(sharedAccounts), site.held(target))
 }
 
 function planned(site: Site, asked: Parameters<typeof planOf>[1]): Plan {
@@ -101,8 +98,6 @@ function planned(site: Site, asked: Parameters<typeof planOf>[1]): Plan {
 
 async function apply(site: Site, opening: Opening): Promise<Applied> {
   const { settings } = site
-  const refusal = refusalOf(site, opening)
-  if (refusal !== null) throw new Error(refusal)
   const plan = planned(site, opening)
   if (plan.kind === 'groups') {
     const outcome = await applyGroups(site, opening, plan)
