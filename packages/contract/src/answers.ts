@@ -25,12 +25,24 @@ const count = z.int().nonnegative()
 const pageOf = <T extends z.ZodType>(item: T) =>
   z.strictObject({ items: z.array(item), next: z.string().nullable() })
 
+/** How far a long log is that is verified after the start. Present while `log_unverified` stands. */
+const logCheck = z.strictObject({
+  verified: count,
+  entries: count,
+  /** About; null when that is not known. */
+  secondsLeft: count.nullable(),
+  /** The same in words. */
+  detail: z.string(),
+})
+
 export const healthAnswer = z.strictObject({
   live: z.boolean(),
-  /** True when the server answers reads, takes receipts and ends grants. */
+  /** True when no cause keeps the server from opening access. */
   ready: z.boolean(),
   safeMode: z.array(z.string()),
+  logCheck: logCheck.exactOptional(),
 })
+export type HealthAnswer = z.infer<typeof healthAnswer>
 
 export const rostersAnswer = z.strictObject({ rosters: z.array(envelope) })
 export const challengeAnswer = z.strictObject({ challenge: z.string() })
@@ -174,6 +186,7 @@ export const statusAnswer = z.strictObject({
   root: z.string(),
   serverTime: instant,
   safeMode: z.array(z.string()),
+  logCheck: logCheck.exactOptional(),
   rosterVersion: count,
   rosterDigest: digest,
   bundleDigest: digest.nullable(),

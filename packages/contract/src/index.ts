@@ -12,6 +12,7 @@ export type {
   DriftAnswer,
   EntriesAnswer,
   GrantAnswer,
+  HealthAnswer,
   KeyProposal,
   PrepareAnswer,
   ReceiptAnswer,

@@ -42,16 +42,17 @@ export function createAdmission(
       else safeMode.enter('clock_jumped', `the wall clock is off by ${off} ms`)
     },
     whyNot(command) {
-      const causes = safeMode.causes().map(({ cause }) => cause)
+      const reports = safeMode.causes()
+      const causes = reports.map(({ cause }) => cause)
       if (causes.length === 0) return null
       if (safeMode.contradicted()) {
         if (command.journal === undefined) return { code: 'safe_mode', causes }
         return journalled(command.journal)
       }
       if (command.ending === true) return null
-      return causes.includes('clock_jumped')
-        ? { code: 'clock_unsafe' }
-        : { code: 'safe_mode', causes }
+      if (causes.includes('clock_jumped')) return { code: 'clock_unsafe' }
+      const wait = reports.find(({ cause }) => cause === 'log_unverified')
+      return { code: 'safe_mode', causes, ...(wait && { detail: wait.detail }) }
     },
   }
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Envelope, Instant, PrincipalId } from '@halligan/core'
+import type { Instant, PrincipalId } from '@halligan/core'
 import type { Crypto } from '@halligan/ledger'
 import type { Hono } from 'hono'
 import type { Logger } from 'pino'
@@ -49,6 +49,8 @@ export type InstanceOptions = Readonly<{
   scheduler: Scheduler
   /** Absent: this machine's. */
   disk?: Disk
+  /** See `openLog`. */
+  mostVerifiedFirst?: number
   /** Outgoing requests, with the private hosts that may be reached (WB-07). */
   netTo: (allowed: ReadonlySet<string>) => Net
   log: Logger
@@ -75,6 +77,9 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
     clock: options.clock,
     scheduler,
     ...(options.disk === undefined ? {} : { disk: options.disk }),
+    ...(options.mostVerifiedFirst === undefined
+      ? {}
+      : { mostVerifiedFirst: options.mostVerifiedFirst }),
   })
   const deps = depsOf(options, ledger)
   ledger.safeMode.onChange(({ kind, cause, detail }) =>
@@ -170,6 +175,7 @@ function appOf(
     log: ledger,
     journal: wholeJournal(ledger),
     safeMode: ledger.safeMode,
+    check: ledger.check,
     incidentSecret: keys.incidentSecret,
     prepareCap: cap(limits.prepare),
     checkCap: cap(limits.prepare),
@@ -204,13 +210,7 @@ function appOf(
  * SAFE MODE was left is still delivered. Imports are only ever made before the log is opened.
  */
 function wholeJournal({ store, journal, safeMode }: RunningLog): Pick<Journal, 'lines'> {
-  const imported = safeMode.contradicted()
-    ? []
-    : store
-        .view()
-        .entriesOf('log')
-        .filter(({ entry }) => entry.kind === 'journal_imported')
-        .map(({ entry }) => entry.line as unknown as Envelope)
+  const imported = safeMode.contradicted() ? [] : store.view().importedLines()
   return { lines: () => [...imported, ...journal.lines()] }
 }
 

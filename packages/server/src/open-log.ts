@@ -9,9 +9,10 @@ import type { Crypto, Signer } from '@halligan/ledger'
 import { type Disk, nodeDisk } from './disk.ts'
 import type { Journal } from './journal.ts'
 import { createLog, type Log } from './log.ts'
+import { createLogCheck, type LogCheck } from './log-check.ts'
 import type { Clock, Scheduler } from './ports.ts'
 import { createSafeMode, type SafeMode } from './safe-mode.ts'
-import { checkAtStart, patrol } from './start-checks.ts'
+import { checkAtStart } from './start-checks.ts'
 import { createSteadyClock, type SteadyClock } from './steady-clock.ts'
 import { checkPrivate } from './store/database.ts'
 import { headSealer } from './store/head-seal.ts'
@@ -31,13 +32,19 @@ export type LogOptions = Readonly<{
   scheduler: Scheduler
   /** Absent: this machine's. */
   disk?: Disk
+  /** A log of more entries opens at once, in SAFE MODE until all of them are verified. Absent: 10,000. */
+  mostVerifiedFirst?: number
 }>
+
+/** About two seconds. */
+const mostVerifiedFirst = 10_000
 
 export interface RunningLog extends Log {
   readonly store: SqliteStore
   readonly writer: RunningWriter
   readonly safeMode: SafeMode
   readonly journal: Journal
+  readonly check: Pick<LogCheck, 'progress'>
   /** The log's time. Use cases read this one, not the wall clock. */
   readonly clock: SteadyClock
   close(): Promise<void>
@@ -57,8 +64,9 @@ export async function openLog(options: LogOptions): Promise<RunningLog> {
   const safeMode = createSafeMode()
   const store = disk.openStore({ path, crypto, origin, sealHead: headSealer(signer) })
   const clock = createSteadyClock(options.clock, store.lastAt())
-  const anchor = await checkAtStart(
-    { ...options, anchorFile: disk.anchorAt(options.anchorPath) },
+  const anchorFile = disk.anchorAt(options.anchorPath)
+  const { anchor, anchored, unverified } = await checkAtStart(
+    { mostVerifiedFirst, ...options, anchorFile },
     store,
     safeMode,
   )
@@ -68,21 +76,26 @@ export async function openLog(options: LogOptions): Promise<RunningLog> {
   })
   const parts = { store, clock, scheduler, crypto, signer, anchor, journal, safeMode }
   const writer = createWriter(parts)
+  const check = createLogCheck({ store, clock: options.clock, scheduler, safeMode })
+  if (unverified) {
+    safeMode.enter('log_unverified', 'its entries are being verified')
+    check.begin(anchored)
+  }
   const { head, checkpoint } = writer.frontier()
   // What a killed process committed and did not anchor must not wait for the next commit.
   if (!safeMode.contradicted()) anchor.move(head.size, checkpoint)
   const stopChecks = every(scheduler, 1000, () => writer.check())
-  const stopPatrol = every(scheduler, patrolMillis, () =>
-    patrol(store, scheduler, safeMode),
-  )
+  const stopPatrol = every(scheduler, patrolMillis, () => check.begin(null))
   return {
     ...createLog(crypto, store, writer),
     store,
     writer,
     safeMode,
     journal,
+    check,
     clock,
     async close() {
+      check.close()
       stopChecks()
       stopPatrol()
       writer.close()
@@ -93,7 +106,7 @@ export async function openLog(options: LogOptions): Promise<RunningLog> {
   }
 }
 
-/** Every byte of the log is read again at least once a day (S-05). */
+/** Every byte of the log is read again at least once a day (S-05), and every table made anew beside it. */
 const patrolMillis = 12 * 3600 * 1000
 
 function every(scheduler: Scheduler, millis: number, run: () => void): () => void {

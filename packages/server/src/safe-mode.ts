@@ -11,6 +11,7 @@ export const passingCauses = [
   'clock_jumped',
   'unknown_commit',
   'anchor_unreachable',
+  'log_unverified',
 ] as const
 export const contradictions = [
   'rollback',
@@ -34,6 +35,8 @@ export interface SafeMode {
   contradicted(): boolean
   has(cause: Cause): boolean
   enter(cause: Cause, detail: string): void
+  /** How it stands with a cause that stands. Tells nobody. */
+  describe(cause: PassingCause, detail: string): void
   /** A check passed. Contradictions have none. */
   leave(cause: PassingCause): void
   /** Called at each entry and exit. Returns how to stop. */
@@ -56,6 +59,9 @@ export function createSafeMode(): SafeMode {
       if (standing.has(cause)) return
       standing.set(cause, detail)
       tell({ kind: 'entered', cause, detail })
+    },
+    describe(cause, detail) {
+      if (standing.has(cause)) standing.set(cause, detail)
     },
     leave(cause) {
       const detail = standing.get(cause)

@@ -1,20 +1,23 @@
 import {
+  base64,
   type Checkpoint,
   type Crypto,
+  consistencyProof,
   type Signer,
   signCheckpoint,
+  verifyConsistency,
   vkeyOf,
 } from '@halligan/ledger'
 import { type Anchor, type AnchorFile, createAnchor, readAnchor } from './anchor.ts'
 import type { Scheduler } from './ports.ts'
 import type { SafeMode } from './safe-mode.ts'
+import { checkLog } from './store/check-log.ts'
 import { isStorageFailure } from './store/database.ts'
 import { headSealer, isSealed } from './store/head-seal.ts'
 import { rootAt } from './store/log-table.ts'
-import type { Store } from './store/port.ts'
-import { compareWithReplay } from './store/replay.ts'
+import { CorruptLog } from './store/port.ts'
 import type { SqliteStore } from './store/sqlite.ts'
-import { type Contradicted, verifyLog, verifySteps } from './store/verify-log.ts'
+import type { Contradicted } from './store/verify-log.ts'
 
 export type StartOptions = Readonly<{
   anchorPath: string
@@ -23,6 +26,15 @@ export type StartOptions = Readonly<{
   signer: Signer
   crypto: Crypto
   scheduler: Scheduler
+  /** A log of up to so many entries is verified whole before anything is answered. */
+  mostVerifiedFirst: number
+}>
+
+/** `unverified`: the log is too long to be verified before the first answer, so that is still to be done. */
+export type StartChecks = Readonly<{
+  anchor: Anchor
+  anchored: Checkpoint | null
+  unverified: boolean
 }>
 
 /** Compares what is stored with what was signed. Each contradiction found is a cause of SAFE MODE. */
@@ -30,7 +42,7 @@ export async function checkAtStart(
   options: StartOptions,
   store: SqliteStore,
   safeMode: SafeMode,
-): Promise<Anchor> {
+): Promise<StartChecks> {
   const { anchorPath: path, anchorFile: file, origin, signer, crypto, scheduler } = options
   const vkey = vkeyOf(crypto, origin, signer.publicKey)
   const read = () => readAnchor(crypto, path, vkey)
@@ -43,10 +55,14 @@ export async function checkAtStart(
   }
   const start = read()
   if (start.kind !== 'found') safeMode.enter('anchor_unreachable', start.kind)
-  const anchor = start.kind === 'found' ? start.checkpoint : null
-  enter(contradiction(store, origin, anchor) ?? foreignHead(store, signer, anchor))
+  const anchored = start.kind === 'found' ? start.checkpoint : null
+  const isShort = head.size <= options.mostVerifiedFirst
+  const check = isShort ? checkLog : againstHead
+  enter(
+    contradiction(store, origin, anchored, check) ?? foreignHead(store, signer, anchored),
+  )
 
-  return createAnchor({
+  const anchor = createAnchor({
     path,
     file,
     found:
@@ -54,29 +70,25 @@ export async function checkAtStart(
     find() {
       const now = read()
       if (now.kind !== 'found') return null
-      enter(againstAnchor(store, crypto, origin, now.checkpoint))
+      enter(contradiction(store, origin, now.checkpoint, againstHead))
       return { size: now.checkpoint.size, note: now.note }
     },
     scheduler,
     safeMode,
   })
+  return { anchor, anchored, unverified: !isShort && !safeMode.contradicted() }
 }
 
 function contradiction(
   store: SqliteStore,
   origin: string,
   anchor: Checkpoint | null,
+  check: typeof checkLog,
 ): Contradicted | null {
   const { origin: stored } = store.view().head()
   if (stored !== origin) return wrongOrigin(stored, origin)
   if (anchor !== null && anchor.origin !== origin) return wrongOrigin(anchor.origin, origin)
-  try {
-    return verifyLog(store.database(), store.crypto, anchor) ?? unlikeReplay(store)
-  } catch (error) {
-    // A page that SQLite cannot read is a bad entry like any other.
-    if (!isStorageFailure(error)) throw error
-    return { cause: 'bad_entry', detail: String(error) }
-  }
+  return check(store, anchor)
 }
 
 /**
@@ -100,56 +112,37 @@ const wrongOrigin = (found: string, wanted: string): Contradicted => ({
   detail: `this is the log ${found}, and the roster says ${wanted}`,
 })
 
-/** For an anchor that could not be read at the start: the entries were verified by then. */
-function againstAnchor(
-  store: Store,
-  crypto: Crypto,
-  origin: string,
-  anchor: Checkpoint,
-): Contradicted | null {
-  const { size } = store.view().head()
-  if (anchor.origin !== origin) return wrongOrigin(anchor.origin, origin)
-  if (anchor.size > size)
+/**
+ * In a time that does not grow with the log: the head has the root that the stored tiles and last leaves make, and is the
+ * anchor's or grew out of it. That is all that must hold before something is signed or appended (INV-13, INV-15); whether the
+ * entries are those of the tree, and the tables those of the entries, takes all of them.
+ */
+function againstHead(store: SqliteStore, anchor: Checkpoint | null): Contradicted | null {
+  const { size, root } = store.view().head()
+  if (anchor !== null && anchor.size > size)
     return { cause: 'rollback', detail: `the anchor saw ${anchor.size}, here are ${size}` }
-  if (rootAt(crypto, store.node, anchor.size) === anchor.root) return null
-  return { cause: 'fork', detail: `the root at ${anchor.size} is not the anchor's` }
-}
-
-function unlikeReplay(store: SqliteStore): Contradicted | null {
   try {
-    const difference = compareWithReplay(store.database(), store.crypto)
-    if (difference === null) return null
-    const { table, stored, replayed } = difference
-    return {
-      cause: 'projection',
-      detail: `${table} has ${stored}, replay makes ${replayed}`,
-    }
+    if (rootAt(store.crypto, store.node, size) !== root)
+      return {
+        cause: 'bad_entry',
+        detail: `the head at ${size} is not the root of its log`,
+      }
+    if (anchor === null || extendsAnchor(store, anchor)) return null
+    return { cause: 'fork', detail: `the root at ${anchor.size} is not the anchor's` }
   } catch (error) {
-    if (!(error instanceof Error) || !error.message.startsWith('corrupt ledger'))
-      throw error
-    return { cause: 'bad_entry', detail: error.message }
+    if (!(error instanceof CorruptLog) && !isStorageFailure(error)) throw error
+    return { cause: 'bad_entry', detail: String(error) }
   }
 }
 
-/** Verifies the entries again, in steps between other work. A store that is reopened ends the walk. */
-export function patrol(store: SqliteStore, scheduler: Scheduler, safeMode: SafeMode): void {
-  const db = store.database()
-  const steps = verifySteps(db, store.crypto, null)
-  const next = () => {
-    if (!db.isOpen) return
-    const step = advance(steps)
-    if ('cause' in step) safeMode.enter(step.cause, step.detail)
-    else if (step.done !== true) scheduler.soon(next)
-    else if (step.value !== null) safeMode.enter(step.value.cause, step.value.detail)
-  }
-  next()
-}
-
-function advance(steps: ReturnType<typeof verifySteps>) {
-  try {
-    return steps.next()
-  } catch (error) {
-    if (!isStorageFailure(error)) throw error
-    return { cause: 'bad_entry', detail: String(error) } as const
-  }
+/** By a proof, which whoever writes the database cannot forge, and not by its hashes alone (RFC 9162, 2.1.4). */
+function extendsAnchor({ crypto, node, view }: SqliteStore, anchor: Checkpoint): boolean {
+  const { size, root } = view().head()
+  const proof = consistencyProof(crypto, node, anchor.size, size)
+  const [from, to] = [base64.decode(anchor.root), base64.decode(root)]
+  return (
+    from !== null &&
+    to !== null &&
+    verifyConsistency(crypto, proof, anchor.size, size, from, to)
+  )
 }

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import type { HealthAnswer } from '@halligan/contract'
 import { Command } from 'commander'
 import { act, type Common, type Run, shown } from '../command.ts'
 import { visible } from '../display/visible.ts'
@@ -29,11 +30,8 @@ export const estateCommand = (run: Run): Command =>
           })
           const seconds = ((performance.now() - started) / 1000).toFixed(1)
           terminal.data(screen(estate, seconds))
-          const causes = await safeModeOf(run.machine, estate)
-          if (causes.length > 0)
-            terminal.say(
-              `\nSAFE MODE (${causes.map(visible).join(', ')}): nothing is opened, ending goes on. How to leave it: docs/trust.md.`,
-            )
+          const safeMode = await safeModeOf(run.machine, estate)
+          if (safeMode !== null) terminal.say(`\n${safeMode}`)
           const death = await Promise.race([aborted(signal), estate.death])
           terminal.say('\nStopping. The data stays; start again to resume.')
           await estate.stop()
@@ -53,11 +51,16 @@ export const estateCommand = (run: Run): Command =>
 async function safeModeOf(
   { fetch }: Machine,
   { url }: ExampleEstate,
-): Promise<readonly string[]> {
+): Promise<string | null> {
   const health = await fetch(`${url}/healthz`)
     .then((answer) => answer.json())
     .catch(() => ({ safeMode: [] }))
-  return (health as { safeMode: readonly string[] }).safeMode
+  const { safeMode, logCheck } = health as HealthAnswer
+  if (safeMode.length === 0) return null
+  const why = `SAFE MODE (${safeMode.map(visible).join(', ')}): nothing is opened, ending goes on.`
+  return logCheck === undefined
+    ? `${why} How to leave it: docs/trust.md.`
+    : `${why} It passes: ${visible(logCheck.detail)}.`
 }
 
 const aborted = (signal: AbortSignal): Promise<null> =>

@@ -40,7 +40,7 @@ async function estateStatus(
   if (!status.ok) return status
   const grants = await client.call('grants', { query: { phase, requester, limit } })
   if (!grants.ok) return grants
-  const { estate, size, rosterVersion, bundleDigest, safeMode, reviews } = status.value
+  const { estate, size, rosterVersion, bundleDigest, reviews } = status.value
   const head = list([
     ['estate', visible(estate)],
     ['ledger', `${size} entries`],
@@ -50,9 +50,7 @@ async function estateStatus(
     ...endsRows(status.value.ends),
     ...overdueRows(status.value.grants),
     ...estateAlertRows(status.value.alerts),
-    ...(safeMode.length === 0
-      ? []
-      : [['SAFE MODE', safeMode.map(visible).join(', ')] as const]),
+    ...safeModeRows(status.value),
   ])
   const rows = grants.value.items.map((grant) => grantRow(grant, machine.now()))
   const below = table(['GRANT', 'PHASE', 'REQUESTER', 'ENTITLEMENT', 'INCIDENT', ''], rows)
@@ -68,6 +66,16 @@ function endsRows({ endsOpen, provenPerMinute, etaSeconds }: StatusAnswer['ends'
   const when = etaSeconds === null ? 'none proven lately' : `done in some ${etaSeconds} s`
   return [['ENDING', `${endsOpen} not proven absent, ${provenPerMinute} a minute, ${when}`]]
 }
+
+/** A cause that passes by itself says when. */
+const safeModeRows = ({ safeMode, logCheck }: StatusAnswer): Rows => [
+  ...(safeMode.length === 0
+    ? []
+    : [['SAFE MODE', safeMode.map(visible).join(', ')] as const]),
+  ...(logCheck === undefined
+    ? []
+    : [['', `${visible(logCheck.detail)}; nothing is opened until then`] as const]),
+]
 
 /** What did not end, or was not rotated, in its time. Nothing to say is not said. */
 const overdueRows = ({ overdue, rotationsOverdue }: StatusAnswer['grants']): Rows => [

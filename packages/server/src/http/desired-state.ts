@@ -24,7 +24,7 @@ import { CorruptLog, type Placed } from '../store/port.ts'
 import { type JournalledDeps, journalledEnds } from './journalled-ends.ts'
 
 export type DesiredDeps = JournalledDeps &
-  Readonly<{ log: Log; safeMode: Pick<SafeMode, 'contradicted'> }>
+  Readonly<{ log: Log; safeMode: Pick<SafeMode, 'contradicted' | 'has'> }>
 
 type Opening = SyncAnswer['opens'][number]
 type Reseal = SyncAnswer['reseals'][number]
@@ -36,12 +36,15 @@ type Story = Readonly<{ grant: Grant; target: TargetState; entries: readonly Pla
 /** The index of the newest order to open or reseal: the anchor must be past it before it is delivered. */
 export const newestOpening = (deps: DesiredDeps, enforcer: string, now: Instant): number =>
   storiesFor(deps, enforcer)
-    .filter(({ grant }) => confersAccess(grant, now))
+    .filter(({ grant }) => mayOpen(deps) && confersAccess(grant, now))
     .flatMap((story) => [
       ...(isAnswered(story.target) ? [] : ordersIn(story, 'open')),
       ...ordersIn(story, 'reseal'),
     ])
     .reduce((newest, { index }) => Math.max(newest, index), -1)
+
+/** What the tables say is open is not believed before the whole log was verified (T7). */
+const mayOpen = ({ safeMode }: DesiredDeps): boolean => !safeMode.has('log_unverified')
 
 /** `anchoredTo` is the highest index whose entry the anchor covers; no later order to open is in the answer. */
 export function desiredState(
@@ -76,11 +79,11 @@ export function desiredState(
     consistency: comparable ? [...deps.log.proveConsistency(seen.size, head.size)] : null,
     beacon: sealEnvelope(payloadTypes.beacon, beacon, deps.issuer),
     opens: standing
-      .filter(({ target }) => !isAnswered(target))
+      .filter((story) => !isOnlyListed(deps, story))
       .flatMap((story) => openings(deps, story, anchoredTo)),
     listed: [
       ...new Set(
-        standing.filter(({ target }) => isAnswered(target)).map(({ grant }) => grant.id),
+        standing.filter((story) => isOnlyListed(deps, story)).map(({ grant }) => grant.id),
       ),
     ],
     ends: [
@@ -89,9 +92,15 @@ export function desiredState(
         : stories.flatMap((story) => ends(deps, story))),
       ...journalled.map(({ order }) => ({ order })),
     ],
-    reseals: standing.flatMap((story) => reseals(deps, story, anchoredTo)),
+    reseals: mayOpen(deps)
+      ? standing.flatMap((story) => reseals(deps, story, anchoredTo))
+      : [],
   }
 }
+
+/** It stands, so that its absence is no drift; its orders are not told. */
+const isOnlyListed = (deps: DesiredDeps, { target }: Story): boolean =>
+  isAnswered(target) || !mayOpen(deps)
 
 /**
  * Whether the enforcer has said what became of its order to open. Told again, ten thousand grants that stand would make every

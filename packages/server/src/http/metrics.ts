@@ -1,5 +1,6 @@
 import type { Grant, Phase } from '@halligan/core'
 import { isIn, isSettled, openedPhases, owesRotation, secondsAfter } from '@halligan/core'
+import type { LogCheck } from '../log-check.ts'
 import { hasSinglePageRoute } from '../notify/lane.ts'
 import type { SafeMode } from '../safe-mode.ts'
 import type { GrantFilter, View } from '../store/port.ts'
@@ -7,7 +8,8 @@ import type { Deps } from '../usecases/deps.ts'
 import { hastyVerdicts } from '../usecases/read-reviews.ts'
 import { endsBacklog } from '../usecases/watch-ends.ts'
 
-export type GaugeDeps = Deps & Readonly<{ safeMode: Pick<SafeMode, 'causes'> }>
+export type GaugeDeps = Deps &
+  Readonly<{ safeMode: Pick<SafeMode, 'causes'>; check: Pick<LogCheck, 'progress'> }>
 
 /** What somebody on call wants to know: is anything open, is anything stuck, is anything owed. */
 export type Gauges = Readonly<{
@@ -27,6 +29,7 @@ export type Gauges = Readonly<{
   dueLateSeconds: number
   safeModeCauses: number
   entries: number
+  entriesUnverified: number
 }>
 
 const waiting = ['requested', 'pending', 'approved'] as const satisfies readonly Phase[]
@@ -56,6 +59,7 @@ export function readGauges(deps: GaugeDeps): Gauges {
     dueLateSeconds: latenessOf(deps),
     safeModeCauses: deps.safeMode.causes().length,
     entries: deps.writer.frontier().head.size,
+    entriesUnverified: unverifiedOf(deps),
   }
 }
 
@@ -73,6 +77,11 @@ function endsGauges(
 function latenessOf({ view, clock }: GaugeDeps): number {
   const next = view().nextDue()
   return next === null ? 0 : Math.max(0, Math.floor((clock.now() - next) / 1000))
+}
+
+function unverifiedOf({ check }: GaugeDeps): number {
+  const progress = check.progress()
+  return progress === null ? 0 : progress.entries - progress.verified
 }
 
 function grantsWith(view: View, filter: GrantFilter): readonly Grant[] {
@@ -121,6 +130,10 @@ const help: Record<keyof Gauges, readonly [name: string, help: string]> = {
   ],
   safeModeCauses: ['safe_mode_causes', 'Causes of SAFE MODE that stand. 0 is well.'],
   entries: ['ledger_entries', 'Durable entries below the signed checkpoint.'],
+  entriesUnverified: [
+    'ledger_entries_unverified',
+    'Entries not verified yet since the start. Nothing opens before it is 0.',
+  ],
 }
 
 /** Prometheus text exposition format, version 0.0.4. */
@@ -146,7 +159,7 @@ export function statusOf(deps: GaugeDeps) {
     size: head.size,
     root: head.root,
     serverTime: deps.clock.now(),
-    safeMode: deps.safeMode.causes().map(({ cause }) => cause),
+    ...safeModeOf(deps),
     rosterVersion: roster.version,
     rosterDigest: digest,
     bundleDigest: deps.view().bundleInForce(),
@@ -154,6 +167,15 @@ export function statusOf(deps: GaugeDeps) {
     ends: endsBacklog(deps),
     reviews: { open: gauges.reviewsOpen, overdue: gauges.reviewsOverdue },
     alerts: alertsOf(deps),
+  }
+}
+
+/** Causes only: the rest of what they say may name files of this machine. */
+export function safeModeOf({ safeMode, check }: Pick<GaugeDeps, 'safeMode' | 'check'>) {
+  const progress = check.progress()
+  return {
+    safeMode: safeMode.causes().map(({ cause }) => cause),
+    ...(progress === null ? {} : { logCheck: progress }),
   }
 }
 

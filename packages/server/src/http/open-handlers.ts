@@ -1,16 +1,21 @@
 import { openApi } from '@halligan/contract'
 import { ok } from '@halligan/core'
+import type { LogCheck } from '../log-check.ts'
 import type { SafeMode } from '../safe-mode.ts'
 import type { Deps } from '../usecases/deps.ts'
 import type { Handlers } from './handler.ts'
-import { gaugesText, readGauges, statusOf } from './metrics.ts'
+import { gaugesText, readGauges, safeModeOf, statusOf } from './metrics.ts'
 import { grantNamed } from './read-handlers.ts'
 import type { Sessions } from './session.ts'
 import { entriesOf, type StreamDeps } from './stream.ts'
 
 export type OpenDeps = Deps &
   StreamDeps &
-  Readonly<{ safeMode: Pick<SafeMode, 'causes'>; sessions: Sessions }>
+  Readonly<{
+    safeMode: Pick<SafeMode, 'causes'>
+    check: Pick<LogCheck, 'progress'>
+    sessions: Sessions
+  }>
 
 type Open = Pick<
   Handlers,
@@ -58,7 +63,7 @@ export const openHandlers = (deps: OpenDeps): Open => ({
 })
 
 /** Live as long as it answers; ready when no cause keeps it from opening access. */
-function healthOf({ safeMode }: OpenDeps) {
-  const causes = safeMode.causes().map(({ cause }) => cause)
-  return { live: true, ready: causes.length === 0, safeMode: causes }
+function healthOf(deps: OpenDeps) {
+  const told = safeModeOf(deps)
+  return { live: true, ready: told.safeMode.length === 0, ...told }
 }

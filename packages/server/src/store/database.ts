@@ -40,6 +40,20 @@ export function openDatabase(path: string): DatabaseSync {
   return db
 }
 
+/**
+ * A database for work in hand, gone with its connection or its process. What does not fit into 64 MiB goes to a file without a
+ * name in the machine's folder for temporary files.
+ */
+export function openScratch(): DatabaseSync {
+  const db = new DatabaseSync('', { enableForeignKeyConstraints: false })
+  db.exec(`
+    PRAGMA journal_mode = OFF;
+    PRAGMA synchronous = OFF;
+    PRAGMA cache_size = -65536;
+  `)
+  return db
+}
+
 /** The WAL inherits the mode of the file, so the file is made private before SQLite sees it (CF-05). */
 function makePrivate(path: string): void {
   if (existsSync(path)) return

@@ -24,7 +24,8 @@ export interface Places {
   settle(): void
   /** Brings the tables up to the log's `size` in a transaction of its own, when enough has gathered. */
   writeWhenMany(size: number): void
-  write(size: number): void
+  /** The same, as part of a transaction that the caller has begun, however little has gathered. */
+  put(size: number): void
 }
 
 export const placesTables = ['subjects', 'acts'] as const
@@ -59,12 +60,13 @@ export function createPlaces(db: DatabaseSync, crypto: Crypto): Places {
   const acts = createRecent<number>()
   let mark = Number(db.prepare('SELECT size FROM places_mark').get()?.size)
 
-  function write(size: number): void {
-    db.exec('BEGIN IMMEDIATE')
+  function put(size: number): void {
     for (const [subject, { idx, id }] of lasts.sorted()) insertLast.run(subject, idx, id)
     for (const [digest, idx] of acts.sorted()) insertAct.run(digest, idx)
     setMark.run(size)
-    db.exec('COMMIT')
+  }
+
+  function forget(size: number): void {
     mark = size
     lasts.clear()
     acts.clear()
@@ -93,9 +95,16 @@ export function createPlaces(db: DatabaseSync, crypto: Crypto): Places {
       acts.settle()
     },
     writeWhenMany(size) {
-      if (size - mark >= mostUnwritten) write(size)
+      if (size - mark < mostUnwritten) return
+      db.exec('BEGIN IMMEDIATE')
+      put(size)
+      db.exec('COMMIT')
+      forget(size)
     },
-    write,
+    put(size) {
+      put(size)
+      forget(size)
+    },
   }
 }
 

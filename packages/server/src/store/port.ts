@@ -111,6 +111,8 @@ export interface View {
   dueNotices(route: string, now: Instant, limit: number): readonly Notice[]
   /** What `route` has not taken yet, counted to `most`. */
   waitingOn(route: string, most: number): Readonly<{ waiting: number; pages: number }>
+  /** Lines of earlier journals, in the order in which they were imported. */
+  importedLines(): readonly Envelope[]
   /** Last receipt of an enforcer: its next must chain to it. */
   lastReceipt(enforcer: string): Readonly<{ seq: number; digest: Digest }> | null
   sealed(
@@ -238,7 +240,8 @@ export type JournalItem = Readonly<{
 
 export type WriterRefusal = Readonly<
   | { code: 'outcome_unknown' }
-  | { code: 'safe_mode'; causes: readonly string[] }
+  /** `detail` says how far a log is that is being verified. */
+  | { code: 'safe_mode'; causes: readonly string[]; detail?: string }
   | { code: 'clock_unsafe' }
   /** In the journal, durably, and not in the log: the end may proceed. */
   | { code: 'journalled'; seq: number }

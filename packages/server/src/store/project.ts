@@ -20,10 +20,11 @@ export const projectionTables = [
   'roster_versions',
   'receipts',
   'erased',
+  'journal_imports',
 ] as const
 
 /** Rises with every change of what {@link createProjector}, or core's `evolve`, makes of the same entries. */
-export const projectionVersion = 1
+export const projectionVersion = 2
 
 export function createProjector(db: DatabaseSync, crypto: Crypto): Projector {
   const setReceipt = db.prepare('INSERT OR REPLACE INTO receipts VALUES (?, ?, ?)')
@@ -64,7 +65,7 @@ function createIncidentProjector(db: DatabaseSync): Projector {
   }
 }
 
-/** Policy, rosters and erasure. Kinds that project to nothing are the log's own housekeeping. */
+/** Policy, rosters, erasure and imported journals. Kinds that project to nothing are the log's own housekeeping. */
 function createTrustProjector(db: DatabaseSync): Projector {
   const propose = db.prepare(
     "INSERT OR REPLACE INTO policy_changes VALUES (?, ?, ?, '[]', NULL)",
@@ -75,6 +76,7 @@ function createTrustProjector(db: DatabaseSync): Projector {
   const apply = db.prepare('INSERT INTO policies_applied VALUES (?, ?)')
   const roster = db.prepare('INSERT INTO roster_versions VALUES (?, ?)')
   const erase = db.prepare('INSERT OR IGNORE INTO erased VALUES (?, ?)')
+  const imported = db.prepare('INSERT INTO journal_imports VALUES (?)')
 
   return (index, entry) => {
     const bundle = () => textIn(entry, 'bundleDigest')
@@ -98,6 +100,9 @@ function createTrustProjector(db: DatabaseSync): Projector {
         break
       case 'erased':
         erase.run(textIn(entry, 'commitment'), index)
+        break
+      case 'journal_imported':
+        imported.run(index)
         break
     }
   }

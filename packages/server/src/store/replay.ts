@@ -1,22 +1,102 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { type Crypto, type Entry, parseCanonical } from '@halligan/ledger'
-import { inMemory, openDatabase } from './database.ts'
+import { isStorageFailure, openScratch } from './database.ts'
 import { migrate } from './migrate.ts'
 import { createPlaces, placesTables } from './places.ts'
+import type { Placed } from './port.ts'
 import { createProjector, projectionTables, projectionVersion } from './project.ts'
 
 /** Where a projection is not what its entries make of it. */
 export type Difference = Readonly<{ table: string; stored: string; replayed: string }>
 
+/** The disk on which the replay is made, not the log: nothing is known of the projections. */
+export class ScratchFailed extends Error {
+  override readonly name = 'ScratchFailed'
+}
+
+/** What the entries of a log make of its tables, made again beside them. */
+export interface Replay {
+  /** The next entry. Throws when it could not have happened, and {@link ScratchFailed} when there is no room for it. */
+  project(index: number, entry: Entry): void
+  /**
+   * Compares the tables, one page at each step. Before each, every entry of the log must have been projected. Rows before
+   * the page may change meanwhile: the entries that change them are projected from what was compared.
+   */
+  compare(): Generator<void, Difference | null>
+  close(): void
+}
+
+const rowsPerPage = 32
+
+/** The replayed places are brought to the stored tables' mark this often, and before a page of them is compared. */
+const mostUnplaced = 4096
+
+export function createReplay(
+  db: DatabaseSync,
+  crypto: Crypto,
+  scratch: () => DatabaseSync = openScratch,
+): Replay {
+  const fresh = inScratch(scratch)
+  inScratch(() => migrate(fresh))
+  fresh.exec('BEGIN')
+  const project = createProjector(fresh, crypto)
+  const places = createPlaces(fresh, crypto)
+  const mark = db.prepare('SELECT size FROM places_mark')
+  /** Projected, and beyond the mark when that was last read. */
+  let beyond: Placed[] = []
+  let projected = 0
+  let placed = 0
+
+  function placeBelow(size: number): void {
+    for (const { index, entry } of beyond) if (index < size) places.note(index, entry)
+    beyond = beyond.filter(({ index }) => index >= size)
+    places.put(size)
+    places.settle()
+    placed = projected
+  }
+
+  function place(): void {
+    const size = Math.min(projected, Number(mark.get()?.size))
+    inScratch(() => placeBelow(size))
+  }
+
+  return {
+    project(index, entry) {
+      inScratch(() => project(index, entry))
+      beyond.push({ index, entry })
+      projected = index + 1
+      if (projected - placed >= mostUnplaced) place()
+    },
+    *compare() {
+      for (const table of [...placesTables, ...projectionTables]) {
+        const pages = comparePages(db, fresh, table)
+        for (;;) {
+          place()
+          const step = pages.next()
+          if (step.value !== undefined && step.value !== null) return step.value
+          if (step.done === true) break
+          yield
+        }
+      }
+      return null
+    },
+    close: () => fresh.close(),
+  }
+}
+
 /** The first difference between the tables of `db` and a replay of its entries; null when there is none. */
 export function compareWithReplay(db: DatabaseSync, crypto: Crypto): Difference | null {
-  const fresh = openDatabase(inMemory)
+  const replay = createReplay(db, crypto)
   try {
-    migrate(fresh)
-    replay(db, fresh, crypto)
-    return firstDifference(db, fresh)
+    for (const row of db.prepare('SELECT idx, bytes FROM entries ORDER BY idx').iterate())
+      replay.project(Number(row.idx), entryIn(row.bytes as Uint8Array))
+    const pages = replay.compare()
+    for (;;) {
+      const step = pages.next()
+      if (step.done === true) return step.value
+    }
   } finally {
-    fresh.close()
+    replay.close()
   }
 }
 
@@ -43,39 +123,60 @@ export function projectAnew(db: DatabaseSync, crypto: Crypto): void {
   }
 }
 
-function replay(db: DatabaseSync, fresh: DatabaseSync, crypto: Crypto): void {
-  const project = createProjector(fresh, crypto)
-  const places = createPlaces(fresh, crypto)
-  const written = Number(db.prepare('SELECT size FROM places_mark').get()?.size)
-  fresh.exec('BEGIN')
-  for (const row of db.prepare('SELECT idx, bytes FROM entries ORDER BY idx').iterate()) {
-    const [index, entry] = [Number(row.idx), entryIn(row.bytes as Uint8Array)]
-    project(index, entry)
-    if (index < written) places.note(index, entry)
-  }
-  fresh.exec('COMMIT')
-  places.write(written)
-}
-
-function firstDifference(db: DatabaseSync, fresh: DatabaseSync): Difference | null {
-  for (const table of [...placesTables, ...projectionTables]) {
-    const [stored, replayed] = [rowsOf(db, table), rowsOf(fresh, table)]
-    for (;;) {
-      const [left, right] = [stored.next(), replayed.next()]
-      if (left.done === true && right.done === true) break
-      const [a, b] = [
-        JSON.stringify(left.value ?? null),
-        JSON.stringify(right.value ?? null),
-      ]
-      if (a !== b) return { table, stored: a, replayed: b }
+/** By the key of the table, in pages: a table may hold a row for each grant there ever was. */
+function* comparePages(
+  db: DatabaseSync,
+  fresh: DatabaseSync,
+  table: string,
+): Generator<void, Difference | null> {
+  const keys = keysOf(fresh, table)
+  const names = keys.join(', ')
+  const marks = keys.map(() => '?').join(', ')
+  const order = `ORDER BY ${names} LIMIT ${rowsPerPage}`
+  const first = `SELECT * FROM ${table} ${order}`
+  const later = `SELECT * FROM ${table} WHERE (${names}) > (${marks}) ${order}`
+  const pagesOf = (side: DatabaseSync): Pages => ({
+    first: side.prepare(first),
+    later: side.prepare(later),
+  })
+  const [reader, remaker] = [pagesOf(db), pagesOf(fresh)]
+  for (let after: Key | null = null; ; ) {
+    const stored = pageAfter(reader, after)
+    const replayed = inScratch(() => pageAfter(remaker, after))
+    const length = Math.max(stored.length, replayed.length)
+    for (let i = 0; i < length; i++) {
+      const [a, b] = [stored[i], replayed[i]].map((row) => JSON.stringify(row ?? null))
+      if (a !== b) return { table, stored: String(a), replayed: String(b) }
     }
+    const last = stored.at(-1)
+    if (last === undefined || length < rowsPerPage) return null
+    after = keys.map((key) => last[key] as string | number)
+    yield
   }
-  return null
 }
 
-/** The first column of every table is the first of its key, and the second settles what it leaves open. */
-const rowsOf = (db: DatabaseSync, table: string) =>
-  db.prepare(`SELECT * FROM ${table} ORDER BY 1, 2`).iterate()[Symbol.iterator]()
+type Statement = ReturnType<DatabaseSync['prepare']>
+type Pages = Readonly<{ first: Statement; later: Statement }>
+type Key = readonly (string | number)[]
+
+const pageAfter = ({ first, later }: Pages, after: Key | null) =>
+  after === null ? first.all() : later.all(...after)
+
+function keysOf(db: DatabaseSync, table: string): readonly string[] {
+  const columns = db.prepare(
+    'SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk',
+  )
+  return columns.all(table).map(({ name }) => String(name))
+}
+
+function inScratch<T>(work: () => T): T {
+  try {
+    return work()
+  } catch (cause) {
+    if (!isStorageFailure(cause)) throw cause
+    throw new ScratchFailed('the replay has no room', { cause })
+  }
+}
 
 function entryIn(bytes: Uint8Array): Entry {
   const parsed = parseCanonical(bytes)

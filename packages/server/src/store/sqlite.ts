@@ -12,6 +12,7 @@ import {
   inMemory,
   isStorageFailure,
   openDatabase,
+  openScratch,
   watchInode,
 } from './database.ts'
 import type { SealHead } from './head-seal.ts'
@@ -38,6 +39,8 @@ export type StoreOptions = Readonly<{
 /** What `replay` and the start-up checks need beyond the port. */
 export interface SqliteStore extends Store {
   database(): DatabaseSync
+  /** An empty database to make the projections in anew. */
+  scratch(): DatabaseSync
   /** Takes over the entries of another file of this log. In one transaction. */
   restore(entries: Iterable<Uint8Array>): void
   readonly path: string
@@ -60,6 +63,7 @@ export function openStore(options: StoreOptions): SqliteStore {
     path: options.path,
     crypto: options.crypto,
     database: () => session.db,
+    scratch: openScratch,
     view: () => current().view,
     node: (level, index) => current().log.node(level, index),
     lastAt: () => current().log.tail().at,

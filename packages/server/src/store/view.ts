@@ -22,6 +22,7 @@ export function createView(db: DatabaseSync, log: LogTable, places: Places): Vie
     entriesOf: log.entriesOf,
     ...readGrants(db),
     ...readActs(log, places),
+    ...readImports(db, log),
     ...readBlobs(db),
     ...readIncidents(db),
     ...readPolicy(db),
@@ -36,6 +37,14 @@ function readActs(log: LogTable, places: Places): Pick<View, 'entryOfAct'> {
       const index = places.ofAct(digest)
       return index === null ? null : log.entry(index)
     },
+  }
+}
+
+function readImports(db: DatabaseSync, log: LogTable): Pick<View, 'importedLines'> {
+  const all = db.prepare('SELECT idx FROM journal_imports ORDER BY idx')
+  return {
+    importedLines: () =>
+      all.all().map(({ idx }) => log.entry(Number(idx)).entry.line as unknown as Envelope),
   }
 }
 
