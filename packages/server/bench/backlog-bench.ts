@@ -1,63 +1,186 @@
 /**
- * L-02: a server that starts with very many grants overdue to end. Here the log tells of every one of them, so that the checks
- * at the start, which read and replay all of it, are measured with it.
+ * L-02: a server that starts with a long log and very many grants overdue to end. The log is written first, by the real writer
+ * in big transactions; then another process starts a server on it and works it off, while ends are submitted one after another.
  *
- *     node packages/server/bench/backlog-bench.ts [COUNT]
+ *     node packages/server/bench/backlog-bench.ts [ENTRIES] [FOLDER]
+ *
+ * A FOLDER is kept, and used again as it is when there is a log in it.
  */
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { GrantEvent, Instant } from '@halligan/core'
 import { ok } from '@halligan/core'
-import { runDueWork } from '../src/usecases/run-due-work.ts'
-import { must, openEstate } from '../test/estate-kit.ts'
-import { activeGrant, declareIncident } from '../test/flow-kit.ts'
-import { activated, approved, asked, draftOf, grantId } from '../test/story.ts'
+import { addSignature } from '@halligan/ledger'
+import { nodeCrypto } from '@halligan/ledger/node'
+import { loadBundle } from '@halligan/policy'
+import { acceptGenesis, enterGenesis, genesisRoster } from '../src/genesis.ts'
+import { createLog } from '../src/http/log.ts'
+import { type Instance, openInstance } from '../src/instance.ts'
+import { createNet, nodeClock, nodeRandom, nodeScheduler } from '../src/node-ports.ts'
+import { openLog } from '../src/open-log.ts'
+import { exampleFiles, founders, must, names, signerOf } from '../test/estate-kit.ts'
+import { logSigner, note, origin, tempFolder } from '../test/log-kit.ts'
+import {
+  activated,
+  applied,
+  approved,
+  asked,
+  draftOf,
+  grantId,
+  reported,
+} from '../test/story.ts'
 
-const count = Number(process.argv[2] ?? 10_000)
-const perTransaction = 200
-const estate = await openEstate()
-const mib = () => Math.round(process.memoryUsage().rss / 2 ** 20)
-const store = () => estate.log.store
-const now = estate.deps.clock.now()
+const grantsPerTransaction = 500
+const endPauseMillis = 25
+const self = fileURLToPath(import.meta.url)
+const dataIn = (folder: string) => join(folder, 'data')
+const anchorIn = (folder: string) => join(folder, 'anchor')
+const ports = {
+  crypto: nodeCrypto,
+  clock: nodeClock,
+  random: nodeRandom,
+  scheduler: nodeScheduler,
+}
+const mib = (bytes: number) => Math.round(bytes / 2 ** 20)
+const seconds = (millis: number) => Math.round(millis / 100) / 10
 
-/** Active, and due to end at `at` + 60 s. */
-const eventsOf = (n: number, at: Instant): readonly GrantEvent[] => {
+/** Active and applied, and due to end 60 s after `at`. */
+function eventsOf(n: number, at: Instant): readonly GrantEvent[] {
   const id = grantId(n)
-  return [...asked(id, at), ...approved(id, at), ...activated(id, at)]
+  return [
+    ...asked(id, at),
+    ...approved(id, at),
+    ...activated(id, at),
+    reported(id, at, n + 1, applied),
+  ]
 }
 
-await declareIncident(estate)
-await activeGrant(estate)
-const seeding = performance.now()
-for (let n = 0; n < count; n += perTransaction)
-  must(
-    await estate.deps.writer.submit<null, never>({
-      name: 'seed',
-      key: null,
-      run: (tx) => {
-        for (let i = n; i < Math.min(count, n + perTransaction); i++)
-          for (const event of eventsOf(i, now)) tx.append(draftOf(grantId(i), event))
-        return ok(null)
+/** A log of about so many entries. */
+async function write(folder: string, entries: number): Promise<void> {
+  mkdirSync(dataIn(folder), { recursive: true, mode: 0o700 })
+  const log = await openLog({
+    ...{ folder: dataIn(folder), anchorPath: anchorIn(folder), origin, signer: logSigner },
+    ...ports,
+  })
+  const signers = { log: logSigner, issuer: signerOf('issuer') }
+  const at = (nodeClock.now() - 3600_000) as Instant
+  const roster = genesisRoster(nodeCrypto, { ...founders(names), origin }, signers, at)
+  const signed = addSignature(addSignature(roster, signerOf('bob')), signerOf('cy'))
+  const genesis = must(acceptGenesis(nodeCrypto, signed, signers))
+  const bundle = loadBundle(nodeCrypto, exampleFiles)
+  if (!bundle.ok) throw new Error(JSON.stringify(bundle.error))
+  const append = (name: string, run: Parameters<typeof note>[1]) =>
+    log.writer.submit(note(name, { key: null, ...run })).then(must)
+  await append('genesis', {
+    run(tx, now) {
+      enterGenesis(tx, genesis, bundle.value, now)
+      return ok(0)
+    },
+  })
+  for (let n = 0; log.store.view().head().size < entries; n += grantsPerTransaction)
+    await append('seed', {
+      run(tx) {
+        for (let i = n; i < n + grantsPerTransaction; i++)
+          for (const event of eventsOf(i, at)) tx.append(draftOf(grantId(i), event))
+        return ok(0)
       },
-    }),
+    })
+  await log.close()
+}
+
+const limits = { burst: 1e6, perMinute: 1e6 }
+
+const openServer = (folder: string): Promise<Instance> =>
+  openInstance({
+    config: {
+      ...{ dir: dataIn(folder), anchor: anchorIn(folder), host: '127.0.0.1', port: 0 },
+      ...{ url: 'http://server', tls: null, logLevel: 'warn', noticeUrl: null },
+      ...{ noticePrivate: false, routes: [] },
+      limits: {
+        ...{ session: limits, prepare: limits, whatIf: limits, address: limits },
+        maxConnections: 1000,
+      },
+    },
+    keys: {
+      ...{ log: logSigner, issuer: signerOf('issuer'), mac: new Uint8Array(32).fill(5) },
+      incidentSecret: `whsec_${Buffer.alloc(32, 6).toString('base64')}`,
+      noticeSecret: `whsec_${Buffer.alloc(32, 7).toString('base64')}`,
+    },
+    ...{ origin, ...ports, netTo: createNet, log: createLog('warn') },
+    leaveSafeMode: async () => {
+      throw new Error('nobody closes a log here')
+    },
+  })
+
+/** Ends, one after another, until `isOver`. Returns how many milliseconds each of them waited, sorted. */
+async function submitEnds(
+  { ledger }: Instance,
+  isOver: () => boolean,
+): Promise<readonly number[]> {
+  const waits: number[] = []
+  while (!isOver()) {
+    const start = performance.now()
+    must(
+      await ledger.writer.submit(note(`end ${waits.length}`, { key: null, ending: true })),
+    )
+    waits.push(performance.now() - start)
+    await new Promise((resolve) => setTimeout(resolve, endPauseMillis))
+  }
+  return waits.toSorted((one, other) => one - other)
+}
+
+async function start(folder: string): Promise<void> {
+  const began = performance.now()
+  const server = await openServer(folder)
+  const { ledger, app } = server
+  const entries = ledger.store.view().head().size
+  const health = await app.fetch(new Request('http://server/healthz'))
+  await health.text()
+  const ready = performance.now() - began
+  const isVerified = () => ledger.safeMode.causes().length === 0
+  const told: (number | null)[] = []
+  const asking = setInterval(
+    () => told.push(ledger.check.progress()?.secondsLeft ?? null),
+    5000,
   )
-const seeded = performance.now() - seeding
-estate.time.pass(3600_000)
-const entries = store().view().head().size
-const start = performance.now()
-await estate.restart()
-const ready = performance.now() - start
-const first = performance.now()
-await runDueWork(estate.deps)
-process.stdout.write(
-  `${JSON.stringify({
-    bench: 'backlog_start',
-    count,
-    entries,
-    seedSeconds: Math.round(seeded / 100) / 10,
-    readySeconds: Math.round(ready / 100) / 10,
-    microsPerEntry: Math.round((ready * 1000) / entries),
-    firstBatchMillis: Math.round(performance.now() - first),
-    rss: mib(),
-    safeMode: estate.log.safeMode.causes().map(({ cause }) => cause),
-  })}\n`,
-)
-await estate.close()
+  const waits = await submitEnds(server, isVerified)
+  const verified = performance.now() - began
+  clearInterval(asking)
+  const at = (share: number) =>
+    Math.round(waits[Math.floor((waits.length - 1) * share)] ?? 0)
+  process.stdout.write(
+    `${JSON.stringify({
+      bench: 'backlog_start',
+      entries,
+      readySeconds: seconds(ready),
+      verifiedSeconds: seconds(verified),
+      microsPerEntry: Math.round((verified * 1000) / entries),
+      entriesAtTheEnd: ledger.store.view().head().size,
+      ends: waits.length,
+      endMillis: { median: at(0.5), p99: at(0.99), most: at(1) },
+      peakRssMiB: mib(process.resourceUsage().maxRSS * 1024),
+      secondsLeftToldEvery5: told,
+      safeMode: ledger.safeMode.causes(),
+      load: readFileSync('/proc/loadavg', 'utf8').split(' ').slice(0, 3),
+    })}\n`,
+  )
+  await server.close()
+}
+
+async function main(args: readonly string[]): Promise<void> {
+  if (args[0] === 'start') return start(String(args[1]))
+  if (args[0] === 'write') return write(String(args[1]), Number(args[2]))
+  const temp = args[1] === undefined ? tempFolder() : null
+  const folder = temp?.folder ?? String(args[1])
+  const began = performance.now()
+  if (!existsSync(anchorIn(folder))) {
+    await write(folder, Number(args[0] ?? 100_000))
+    process.stdout.write(`written in ${seconds(performance.now() - began)} s\n`)
+  }
+  spawnSync(process.execPath, [self, 'start', folder], { stdio: 'inherit' })
+  temp?.remove()
+}
+
+await main(process.argv.slice(2))

@@ -22,6 +22,7 @@ import {
   withLog,
 } from '../test/log-kit.ts'
 import { draftOf, grantId, wholeStory } from '../test/story.ts'
+import type { LogOptions } from './open-log.ts'
 import type { Cause } from './safe-mode.ts'
 import { projectionTables } from './store/project.ts'
 import { openStore } from './store/sqlite.ts'
@@ -50,8 +51,15 @@ const written = () =>
     await writer.anchored(writer.frontier().head.size - 1)
   })
 
-const causesAtStart = () =>
-  withLog(bench.options, async ({ safeMode }) =>
+/** Once the log is verified, first or beside its work. */
+const causesAtStart = (more: Partial<LogOptions> = {}) =>
+  withLog({ ...bench.options, ...more }, async ({ safeMode }) => {
+    await expect.poll(() => safeMode.has('log_unverified')).toBe(false)
+    return safeMode.causes().map(({ cause }) => cause)
+  })
+
+const causesBeforeTheFirstAnswer = () =>
+  withLog({ ...bench.options, mostVerifiedFirst: 0 }, async ({ safeMode }) =>
     safeMode.causes().map(({ cause }) => cause),
   )
 
@@ -113,7 +121,10 @@ describe('at the start', () => {
   ])('%s', async (_, cause, sql) => {
     await written()
     tamper(sql)
+    const copy = readFileSync(database())
     expect(await causesAtStart()).toEqual([cause])
+    writeFileSync(database(), copy)
+    expect(await causesAtStart({ mostVerifiedFirst: 0 })).toEqual([cause])
   })
 
   test('ST-01 T7 a whole transaction added without the key of the log', async () => {
@@ -132,6 +143,7 @@ describe('at the start', () => {
     )
     store.close()
     expect(await causesAtStart()).toEqual(['bad_entry'])
+    expect(await causesBeforeTheFirstAnswer()).toEqual(['bad_entry'])
   })
 
   test('K-01 what was committed after the anchor was last written opens without a cause', async () => {
@@ -151,6 +163,7 @@ describe('at the start', () => {
     store.close()
     copyFileSync(shorter, database())
     expect(await causesAtStart()).toEqual(['rollback'])
+    expect(await causesBeforeTheFirstAnswer()).toEqual(['rollback'])
   })
 
   test('S-10 AU-05 INV-13 an older copy of the folder is a rollback, and shows the head it once signed', async () => {
@@ -165,6 +178,7 @@ describe('at the start', () => {
     rmSync(data, { recursive: true })
     renameSync(backup, data)
     expect(await causesAtStart()).toEqual(['rollback'])
+    expect(await causesBeforeTheFirstAnswer()).toEqual(['rollback'])
     await withLog(bench.options, async ({ writer }) =>
       expect(writer.frontier().checkpoint).toBe(once),
     )
@@ -193,6 +207,7 @@ describe('at the start', () => {
   test('S-05 a flipped byte of the file is seen, unless it changed nothing that is kept', async () => {
     await written()
     const good = readFileSync(database())
+    const anchor = readFileSync(bench.options.anchorPath)
     const before = JSON.stringify(dump(database()))
     const seen: string[] = []
     for (let at = 100; at < good.length; at += 4001) {
@@ -202,6 +217,10 @@ describe('at the start', () => {
       const causes = await causesAtStart().catch(() => ['refused to open'])
       if (causes.length > 0) seen.push(...causes)
       else expect(JSON.stringify(dump(database()))).toBe(before)
+      writeFileSync(database(), bad)
+      const beside = await causesAtStart({ mostVerifiedFirst: 0 }).catch(() => ['refused'])
+      expect(beside.length > 0).toBe(causes.length > 0)
+      writeFileSync(bench.options.anchorPath, anchor)
     }
     expect(seen).toContain('bad_entry')
   })
@@ -227,6 +246,38 @@ describe('at the start', () => {
     )
     copyFileSync(path, database())
     expect(await causesAtStart()).toEqual(['fork'])
+    expect(await causesBeforeTheFirstAnswer()).toEqual(['fork'])
+  })
+
+  test('INV-15 a log that the anchor does not lead to, whatever its size and its tables, is a fork before the first answer', async () => {
+    const many = (name: string, count: number) =>
+      note(name, {
+        run(tx, at) {
+          for (let n = 0; n < count; n++)
+            tx.append({ at, kind: 'noted', subject: 'log', actor: 'system', name, n })
+          return ok(0)
+        },
+      })
+    await withLog(bench.options, ({ writer }) => writer.submit(many('one', 300)))
+    const mine = dump(database()).entries as {
+      idx: number
+      bytes: Uint8Array
+      leaf: Uint8Array
+    }[]
+    const fork = join(root.folder, 'fork')
+    mkdirSync(fork, { mode: 0o700 })
+    const { options } = benchIn(root.folder, fork)
+    const anchorPath = join(root.folder, 'anchor-of-the-fork')
+    await withLog({ ...options, anchorPath }, ({ writer }) =>
+      writer.submit(many('two', 1000)),
+    )
+    copyFileSync(join(fork, 'halligan.db'), database())
+    // The root of 300 is the anchor's again, by the tile and the leaves that it is made of: only the way to 1000 is not.
+    const db = new DatabaseSync(database())
+    const write = db.prepare('UPDATE entries SET bytes = ?, leaf = ? WHERE idx = ?')
+    for (const { idx, bytes, leaf } of mine) if (idx >= 256) write.run(bytes, leaf, idx)
+    db.close()
+    expect(await causesBeforeTheFirstAnswer()).toEqual(['fork'])
   })
 
   test('INV-13 a head that contradicts the anchor is never signed', async () => {

@@ -39,7 +39,7 @@ import { type handClock, tempBench } from './log-kit.ts'
 
 export type Name = 'ada' | 'bob' | 'cy' | 'dee' | 'eve' | 'mallory' | 'robo'
 
-const names: readonly Name[] = ['ada', 'bob', 'cy', 'dee', 'eve', 'mallory', 'robo']
+export const names: readonly Name[] = ['ada', 'bob', 'cy', 'dee', 'eve', 'mallory', 'robo']
 
 export const seedOf = (name: string) => nodeCrypto.sha256(utf8(`seed of ${name}`))
 export const signerOf = (name: string): Signer => signerFromSeed(seedOf(name))
@@ -68,7 +68,7 @@ function countingRandom(): Random {
   return { bytes: (length) => seedOf(`draw ${drawn++}`).slice(0, length) }
 }
 
-const founders = (people: readonly Name[]) => ({
+export const founders = (people: readonly Name[]) => ({
   estate: estateName,
   threshold: 2,
   trustees: (['bob', 'cy', 'dee'] as const).map((name) => ({
