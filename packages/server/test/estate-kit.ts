@@ -26,7 +26,7 @@ import { nodeScheduler } from '../src/node-ports.ts'
 import { createNonces } from '../src/nonce.ts'
 import { type NoticeLane, openLane } from '../src/notify/lane.ts'
 import type { NoticeSink } from '../src/notify/sink.ts'
-import { openLog, type RunningLog } from '../src/open-log.ts'
+import { type LogOptions, openLog, type RunningLog } from '../src/open-log.ts'
 import type { Random } from '../src/ports.ts'
 import { recordedSource } from '../src/sources/recorded.ts'
 import type { Blob, Notice } from '../src/store/port.ts'
@@ -35,7 +35,7 @@ import type { Deps } from '../src/usecases/deps.ts'
 import { createInForce } from '../src/usecases/in-force.ts'
 import { createRefusalTally } from '../src/usecases/record-refusal.ts'
 import { createEndsLooks } from '../src/usecases/watch-ends.ts'
-import { type handClock, tempBench } from './log-kit.ts'
+import { type handClock, type handScheduler, tempBench } from './log-kit.ts'
 
 export type Name = 'ada' | 'bob' | 'cy' | 'dee' | 'eve' | 'mallory' | 'robo'
 
@@ -106,11 +106,12 @@ export interface TestEstate {
   readonly deps: Deps
   readonly log: RunningLog
   readonly time: ReturnType<typeof handClock>
+  readonly timers: ReturnType<typeof handScheduler>
   /** What the sink was handed; `sinkWorks` says whether that was a delivery. */
   readonly told: Notice[]
   sinkWorks: boolean
   /** The estate after a restart on the same files. */
-  restart(): Promise<void>
+  restart(more?: Partial<LogOptions>): Promise<void>
   close(): Promise<void>
 }
 
@@ -178,10 +179,11 @@ export async function openEstate(
     deps,
     log,
     time: bench.time,
+    timers: bench.timers,
     told,
-    async restart() {
+    async restart(more = {}) {
       await log.close()
-      log = await openLog(bench.options)
+      log = await openLog({ ...bench.options, ...more })
     },
     async close() {
       await log.close()
