@@ -72,6 +72,7 @@ export function createServerNode(world: World, folder: Folder): ServerNode {
   const { agenda, dice, tally } = world
   const machine = createMachine(agenda, 'server')
   const random = dice.named('server')
+  const starts = dice.named('starts of the server')
   const disk = { full: false }
   let instance: Instance | null = null
   let process: Process | null = null
@@ -110,6 +111,8 @@ export function createServerNode(world: World, folder: Folder): ServerNode {
         soon: (run: () => void) => void life.after(0, 'server writes', run),
       },
       disk: failingDisk(life, opened),
+      // As if the log were long: half of the starts check it beside its work.
+      mostVerifiedFirst: starts.chance(0.5) ? 0 : 10_000,
       netTo: () => ({ post: async () => ({ status: world.pagerWorks ? 204 : 500 }) }),
       log: createLog('info', { write: (line: string) => void lines.push(line) }),
       leaveSafeMode: async () => {
@@ -196,6 +199,10 @@ export function createServerNode(world: World, folder: Folder): ServerNode {
       instance = up
       ableSince = agenda.now()
       up.ledger.writer.onFrontier(() => world.wakeEnforcers())
+      up.ledger.safeMode.onChange(({ kind, cause }) => {
+        if (cause === 'log_unverified' && kind === 'left')
+          tally.happened('step: log verified beside its work')
+      })
       const causes = up.ledger.safeMode.causes().map(({ cause }) => cause)
       tally.tell(
         `${agenda.now()} the server is up with ${up.ledger.store.view().head().size} entries ${causes}`,

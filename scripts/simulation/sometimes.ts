@@ -23,6 +23,7 @@ export const mustHappenSometimes: readonly string[] = [
   ...['read', 'revoke', 'endByAct'].map(refused),
   ...['apply', 'reseal', 'end', 'cleanup'].map((kind) => step(`${kind} at a target`)),
   ...['use of a target', 'local end', 'act sent again and answered'].map(step),
+  step('log verified beside its work'),
   ...['end journalled', 'served from a log that was rolled back'].map(step),
   ...['overdue', 'attested', 'drift', 'safe_mode_entered', 'safe_mode_left'].map(entry),
   ...['lapsed', 'expired', 'revoked', 'returned', 'closed'].map(entry),

@@ -25,9 +25,18 @@ const child = fileURLToPath(new URL('../test/log-child.ts', import.meta.url))
  */
 function killed(
   run: number,
-  how: Readonly<{ failpoint?: string; millis: number; under?: readonly string[] }>,
+  how: Readonly<{
+    failpoint?: string
+    millis: number
+    under?: readonly string[]
+    unverified?: boolean
+  }>,
 ): Promise<Map<string, number>> {
-  const env = { ...process.env, FAILPOINT: how.failpoint ?? '' }
+  const env = {
+    ...process.env,
+    FAILPOINT: how.failpoint ?? '',
+    ...(how.unverified === true ? { UNVERIFIED: '1' } : {}),
+  }
   const [program = '', ...args] = [...(how.under ?? []), process.execPath, child]
   // In a group of its own, so that a child under strace dies with it.
   const running = spawn(program, [...args, root.folder, String(run)], {
@@ -209,3 +218,32 @@ test.runIf(hasStrace)(
     await check(again)
   },
 )
+
+test('K-04 L-02 kill -9 amid the check of a long log: nothing acknowledged is lost, and the next start checks anew', {
+  timeout: 120_000,
+}, async () => {
+  const all = new Map(await killed(0, { millis: 1500 }))
+  const isAmid = async () => {
+    const { options } = benchIn(root.folder, join(root.folder, 'data'))
+    return withLog(options, async ({ store }) => {
+      const kinds = store
+        .view()
+        .entriesOf('log')
+        .map(({ entry }) => entry.kind)
+      return kinds.findLast((kind) => kind.startsWith('safe_mode')) === 'safe_mode_entered'
+    })
+  }
+  for (const [run, n] of [8, 15, 30].entries()) {
+    const failpoint = `before-batch:${n}`
+    const during = await killed(run + 1, { failpoint, millis: 60_000, unverified: true })
+    expect(await isAmid()).toBe(true)
+    for (const [name, index] of during) all.set(name, index)
+    await check(all)
+  }
+  expect(all.size).toBeGreaterThan(100)
+  const { options } = benchIn(root.folder, join(root.folder, 'data'))
+  const real = { ...options, clock: nodeClock, scheduler: nodeScheduler }
+  await withLog({ ...real, mostVerifiedFirst: 0 }, async ({ safeMode }) =>
+    expect.poll(() => safeMode.causes(), { timeout: 60_000 }).toEqual([]),
+  )
+})
