@@ -90,7 +90,8 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
   const stopping = new AbortController()
   const app = appOf(options, ledger, deps, stopping.signal)
   warnOfSingleRoute(deps, log)
-  await adoptRoutes(deps)
+  const { adopted } = await adoptRoutes(deps)
+  adopted.catch((err: unknown) => log.error({ err }, 'notices keep their old routes'))
   const stopWork = workWhenDue(deps, scheduler, log)
   return {
     app,

@@ -30,8 +30,19 @@ export function describeOutbox(given: () => Given): void {
         .view()
         .notices({ undelivered: true }, 9)
         .map(({ id }) => id)
-    const adopt = (...routes: Parameters<Tx['adoptRoutes']>[0]) =>
-      given().commit(later(60), (tx) => tx.adoptRoutes(routes, later(60)))
+    /** The number of calls that it takes. */
+    const adopt = (...routes: Parameters<Tx['adoptRoutes']>[0]) => {
+      let next: string | null = null
+      let calls = 0
+      do {
+        const after: string | null = next
+        given().commit(later(60), (tx) => {
+          next = tx.adoptRoutes(routes, later(60), after)
+        })
+        calls++
+      } while (next !== null)
+      return calls
+    }
 
     test('is due on each route until that route took it', () => {
       put('n1', 'page', ['a', 'b'])
@@ -114,6 +125,30 @@ export function describeOutbox(given: () => Given): void {
       expect(undelivered()).toEqual(['n1'])
       adopt({ name: 'old', takes: 'all' })
       expect(dueOn('old', later(60))).toEqual(['n1'])
+    })
+
+    test('L-02 of very many that change their route is handed over in pages, and anew when that was broken off', () => {
+      const ids = Array.from({ length: 450 }, (_, n) => `n${String(n).padStart(3, '0')}`)
+      given().commit(start, (tx) => {
+        for (const id of ids)
+          tx.putNotice(
+            { id, at: start, kind: 'told', grant: g, payload: { urgency: 'tell' } },
+            ['old'],
+          )
+      })
+      const [old, fresh] = [
+        { name: 'old', takes: 'all' },
+        { name: 'new', takes: 'all' },
+      ] as const
+      adopt(old)
+      given().commit(later(60), (tx) => tx.adoptRoutes([fresh], later(60), null))
+      expect(given().view().waitingOn('new', 999).waiting).toBe(200)
+      expect(adopt(old)).toBe(3)
+      expect(given().view().waitingOn('old', 999).waiting).toBe(450)
+      expect(adopt(fresh)).toBe(3)
+      expect(given().view().waitingOn('new', 999).waiting).toBe(450)
+      expect(given().view().waitingOn('old', 999).waiting).toBe(0)
+      expect(adopt(fresh)).toBe(1)
     })
 
     test('that nothing was configured for waits for the first route', () => {

@@ -6,7 +6,7 @@
  */
 import type { DatabaseSync } from 'node:sqlite'
 import type { GrantId, Instant } from '@halligan/core'
-import type { Notice, NoticeDelivery, Tx, View } from './port.ts'
+import type { AlertRoute, Notice, NoticeDelivery, Tx, View } from './port.ts'
 
 type Row = Readonly<Record<string, unknown>>
 
@@ -134,35 +134,56 @@ export function writeOutbox(db: DatabaseSync): Writes {
   }
 }
 
-/** What waits follows the configuration: a new route takes it over, and one that went away owes nothing more. */
+/** A page is one batch of the writer, where everything else waits. */
+const adoptedAtOnce = 200
+
+/**
+ * What waits follows the configuration: a new route takes it over, and one that went away owes nothing more. The routes that
+ * all of it was handed to are written last, so that what is broken off is begun anew.
+ */
 function adoption(db: DatabaseSync): Pick<Tx, 'adoptRoutes'> {
+  const page = db.prepare(`
+    SELECT at, id FROM notices WHERE delivered_at IS NULL AND (at, id) > (?, ?)
+    ORDER BY at, id LIMIT ${adoptedAtOnce}`)
   const leave = db.prepare(`
-    UPDATE notice_routes SET gone_at = ?1 WHERE ${waiting}
-      AND route NOT IN (SELECT value FROM json_each(?2))`)
+    UPDATE notice_routes SET gone_at = ?1 WHERE notice = ?2 AND ${waiting}
+      AND route NOT IN (SELECT value FROM json_each(?3))`)
   const comeBack = db.prepare(`
-    UPDATE notice_routes SET gone_at = NULL WHERE gone_at IS NOT NULL AND delivered_at IS NULL
-      AND route = ? AND notice IN (SELECT id FROM notices WHERE delivered_at IS NULL)`)
+    UPDATE notice_routes SET gone_at = NULL
+    WHERE notice = ? AND route = ? AND gone_at IS NOT NULL AND delivered_at IS NULL`)
   const adopt = db.prepare(`
     INSERT OR IGNORE INTO notice_routes (notice, route, page, retry_at)
-    SELECT id, ?1, payload ->> '$.urgency' = 'page', ?3 FROM notices
-    WHERE delivered_at IS NULL AND (?2 OR payload ->> '$.urgency' = 'page')`)
+    SELECT id, ?2, payload ->> '$.urgency' = 'page', ?4 FROM notices
+    WHERE id = ?1 AND (?3 OR payload ->> '$.urgency' = 'page')`)
   const done = db.prepare(`
-    UPDATE notices SET delivered_at = ?1 WHERE delivered_at IS NULL
-      AND EXISTS (SELECT 1 FROM notice_routes WHERE notice = id AND delivered_at IS NOT NULL)
-      AND NOT EXISTS (SELECT 1 FROM notice_routes WHERE notice = id AND ${waiting})`)
+    UPDATE notices SET delivered_at = ?1 WHERE id = ?2
+      AND EXISTS (SELECT 1 FROM notice_routes WHERE notice = ?2 AND delivered_at IS NOT NULL)
+      AND NOT EXISTS (SELECT 1 FROM notice_routes WHERE notice = ?2 AND ${waiting})`)
   const before = db.prepare('SELECT routes FROM adopted_routes')
   const after = db.prepare('UPDATE adopted_routes SET routes = ?')
+
+  const hand = (id: string, routes: readonly AlertRoute[], at: Instant) => {
+    leave.run(at, id, JSON.stringify(routes.map(({ name }) => name)))
+    for (const { name, takes } of routes) {
+      comeBack.run(id, name)
+      adopt.run(id, name, Number(takes === 'all'), at)
+    }
+    done.run(at, id)
+  }
   return {
-    adoptRoutes(routes, at) {
+    adoptRoutes(routes, at, from) {
       const text = JSON.stringify(routes.map(({ name, takes }) => ({ name, takes })))
-      if (before.get()?.routes === text) return
+      if (before.get()?.routes === text) return null
+      if (from === null) after.run('')
+      const [since, last] =
+        from === null ? [-1, ''] : (JSON.parse(from) as [number, string])
+      const rows = page.all(since, last)
+      for (const { id } of rows) hand(String(id), routes, at)
+      const end = rows.at(-1)
+      if (end !== undefined && rows.length === adoptedAtOnce)
+        return JSON.stringify([end.at, end.id])
       after.run(text)
-      leave.run(at, JSON.stringify(routes.map(({ name }) => name)))
-      for (const { name, takes } of routes) {
-        comeBack.run(name)
-        adopt.run(name, Number(takes === 'all'), at)
-      }
-      done.run(at)
+      return null
     },
   }
 }

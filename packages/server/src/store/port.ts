@@ -141,8 +141,15 @@ export interface Tx extends View {
   noticeDelivered(id: string, route: string, at: Instant): void
   /** Counts an attempt before it is made, and puts the next off. */
   noticeTried(id: string, route: string, retryAt: Instant): void
-  /** Whatever is not delivered wholly waits on exactly these routes from now on. */
-  adoptRoutes(routes: readonly AlertRoute[], at: Instant): void
+  /**
+   * Whatever is not delivered wholly waits on exactly these routes from now on, some of it with each call. Returns the cursor
+   * for the next call, which is `after` there; null begins, and ends.
+   */
+  adoptRoutes(
+    routes: readonly AlertRoute[],
+    at: Instant,
+    after: string | null,
+  ): string | null
   /** Counts one alert about `subject`. False when it had `most.alerts` in the `most.seconds` before. */
   takeAlert(
     subject: string,

@@ -19,20 +19,39 @@ export const routesFor = (
     .filter(({ route }) => urgency === 'page' || route.takes === 'all')
     .map(({ route }) => route.name)
 
-/** Hands what waits to the routes that are configured now. Where the log is contradicted, everything stays as it was. */
-export async function adoptRoutes({ lanes, writer }: Deps): Promise<void> {
-  await writer.submit<null, Refusal>({
+/**
+ * Hands what waits to the routes that are configured now. Resolves after the first few notices, with what resolves after the
+ * last. Where the log is contradicted, everything stays as it was.
+ */
+export async function adoptRoutes(
+  deps: Deps,
+): Promise<Readonly<{ adopted: Promise<void> }>> {
+  const next = await adoptSome(deps, null)
+  return { adopted: adoptRest(deps, next) }
+}
+
+async function adoptRest(deps: Deps, from: string | null): Promise<void> {
+  for (let next = from; next !== null; ) next = await adoptSome(deps, next)
+}
+
+async function adoptSome(
+  { lanes, writer }: Deps,
+  from: string | null,
+): Promise<string | null> {
+  const adopted = await writer.submit<string | null, Refusal>({
     name: 'adopt_routes',
     key: null,
     ending: true,
-    run: (tx, now) => {
-      tx.adoptRoutes(
-        lanes.map(({ route }) => route),
-        now,
-      )
-      return ok(null)
-    },
+    run: (tx, now) =>
+      ok(
+        tx.adoptRoutes(
+          lanes.map(({ route }) => route),
+          now,
+          from,
+        ),
+      ),
   })
+  return adopted.ok ? adopted.value : null
 }
 
 /** Begins what is due on every route. `told` resolves once all of them had their say; it never rejects. */
