@@ -1,3 +1,4 @@
+import { renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { ok } from '@halligan/core'
@@ -219,6 +220,21 @@ describe('the store under the check', () => {
       })
       loop.until(() => !isUnverified(log))
       expect(causesOf(log)).toEqual([])
+    }))
+
+  test('S-01 cannot be opened for a while: a check that is due waits for it', () =>
+    withLog(loop.options, async (log) => {
+      const away = `${data}.away`
+      renameSync(data, away)
+      expect(() => log.store.reopen()).toThrow()
+      loop.fire()
+      loop.turn()
+      renameSync(away, data)
+      log.store.reopen()
+      log.store.database().exec('UPDATE grants SET activated_at = NULL')
+      loop.fire()
+      loop.until(() => log.safeMode.contradicted())
+      expect(causesOf(log)).toEqual(['projection'])
     }))
 
   test('S-01 has no room to make the tables anew: nothing is called a contradiction, and it is tried again', () => {

@@ -66,7 +66,7 @@ export function createLogCheck(parts: LogCheckParts): LogCheck {
     const db = store.database()
     const steps = checkSteps(store, anchor)
     walk = { db, steps, anchor, since: clock.bootMillis() }
-    tell(progressOf(0, store.view().head().size, 0))
+    if (db.isOpen) tell(progressOf(0, store.view().head().size, 0))
     scheduler.soon(slice)
   }
 
