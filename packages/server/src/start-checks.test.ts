@@ -258,21 +258,19 @@ describe('at the start', () => {
           return ok(0)
         },
       })
-    await withLog(bench.options, ({ writer }) => writer.submit(many('one', 300)))
-    const mine = dump(database()).entries as {
-      idx: number
-      bytes: Uint8Array
-      leaf: Uint8Array
-    }[]
+    await withLog(bench.options, ({ writer }) => writer.submit(many('both', 256)))
     const fork = join(root.folder, 'fork')
-    mkdirSync(fork, { mode: 0o700 })
-    const { options } = benchIn(root.folder, fork)
+    cpSync(data, fork, { recursive: true })
     const anchorPath = join(root.folder, 'anchor-of-the-fork')
+    copyFileSync(bench.options.anchorPath, anchorPath)
+    await withLog(bench.options, ({ writer }) => writer.submit(many('mine', 44)))
+    const mine = dump(database()).entries as Row[]
+    const { options } = benchIn(root.folder, fork)
     await withLog({ ...options, anchorPath }, ({ writer }) =>
-      writer.submit(many('two', 1000)),
+      writer.submit(many('theirs', 744)),
     )
     copyFileSync(join(fork, 'halligan.db'), database())
-    // The root of 300 is the anchor's again, by the tile and the leaves that it is made of: only the way to 1000 is not.
+    // The root of 300 is the anchor's, by a tile and the leaves after it, and that of 1000 is by its tiles: they do not meet.
     const db = new DatabaseSync(database())
     const write = db.prepare('UPDATE entries SET bytes = ?, leaf = ? WHERE idx = ?')
     for (const { idx, bytes, leaf } of mine) if (idx >= 256) write.run(bytes, leaf, idx)
@@ -313,6 +311,8 @@ test('S-05 the patrol finds an entry that changed while the log was in use', asy
     expect(await writer.submit(note('a'))).toMatchObject({ error: { code: 'safe_mode' } })
   })
 })
+
+type Row = Readonly<{ idx: number; bytes: Uint8Array; leaf: Uint8Array }>
 
 /** The log and its projections, as rows. */
 function dump(path: string): Record<string, unknown[]> {

@@ -1,6 +1,12 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { must, openEstate, type TestEstate } from '../../test/estate-kit.ts'
-import { activeGrant, applied, declareIncident, report } from '../../test/flow-kit.ts'
+import {
+  activeGrant,
+  applied,
+  declareIncident,
+  report,
+  workOff,
+} from '../../test/flow-kit.ts'
 import { desiredState, newestOpening } from './desired-state.ts'
 
 let estate: TestEstate
@@ -17,7 +23,7 @@ const depsOf = ({ deps, log }: TestEstate) => ({
   journal: log.journal,
 })
 
-const offered = () => {
+const offered = (deps = depsOf(estate)) => {
   const now = estate.deps.clock.now()
   const enforcer = 'enf-payments'
   const statement = {
@@ -29,8 +35,8 @@ const offered = () => {
     beaconNonce: 'nonce',
     at: now,
   } as const
-  const newest = newestOpening(depsOf(estate), enforcer, now)
-  return { newest, ...desiredState(depsOf(estate), statement, newest, now) }
+  const newest = newestOpening(deps, enforcer, now)
+  return { newest, ...desiredState(deps, statement, newest, now) }
 }
 
 test('TM-08 EN-23 from the instant it is due an access is offered to no enforcer, swept or not', async () => {
@@ -41,6 +47,27 @@ test('TM-08 EN-23 from the instant it is due an access is offered to no enforcer
   estate.time.pass(1)
   expect(estate.deps.view().grant(grant)?.phase).toBe('active')
   expect(offered()).toMatchObject({ opens: [], reseals: [], newest: -1 })
+})
+
+test('L-02 INV-25 what is over and waits to be swept costs an answer nothing, however much it is', async () => {
+  for (let n = 0; n < 3; n++)
+    must(await report(estate, (await activeGrant(estate)).grant, applied))
+  estate.time.pass(3600_000)
+  let read = 0
+  const view = estate.deps.view()
+  const counting = {
+    ...view,
+    entriesOf(subject: string) {
+      read++
+      return view.entriesOf(subject)
+    },
+  }
+  const deps = { ...depsOf(estate), view: () => counting }
+  expect(offered(deps)).toMatchObject({ opens: [], listed: [], ends: [] })
+  expect(read).toBe(0)
+  await workOff(estate)
+  expect(offered(deps).ends).toHaveLength(3)
+  expect(read).toBe(3)
 })
 
 test('INV-25 an order that its enforcer has answered is mentioned, and not told again', async () => {

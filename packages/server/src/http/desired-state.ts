@@ -35,8 +35,7 @@ type Story = Readonly<{ grant: Grant; target: TargetState; entries: readonly Pla
 
 /** The index of the newest order to open or reseal: the anchor must be past it before it is delivered. */
 export const newestOpening = (deps: DesiredDeps, enforcer: string, now: Instant): number =>
-  storiesFor(deps, enforcer)
-    .filter(({ grant }) => mayOpen(deps) && confersAccess(grant, now))
+  (mayOpen(deps) ? standingFor(deps, enforcer, now) : [])
     .flatMap((story) => [
       ...(isAnswered(story.target) ? [] : ordersIn(story, 'open')),
       ...ordersIn(story, 'reseal'),
@@ -55,13 +54,11 @@ export function desiredState(
 ): SyncAnswer {
   const { head, checkpoint } = deps.writer.frontier()
   const contradicted = deps.safeMode.contradicted()
-  const stories = contradicted ? [] : storiesFor(deps, enforcer)
+  const ended = endedFor(deps, enforcer)
   const journalled = journalledEnds(deps, enforcer)
   // What time or the journal has ended is not opened any more, whatever the log still says (EN-23).
-  const standing = stories.filter(
-    (story) =>
-      confersAccess(story.grant, now) &&
-      !journalled.some(({ grant }) => grant === story.grant.id),
+  const standing = (contradicted ? [] : standingFor(deps, enforcer, now)).filter(
+    (story) => !journalled.some(({ grant }) => grant === story.grant.id),
   )
   const beacon: Beacon = {
     type: 'halligan/beacon/v1',
@@ -87,9 +84,7 @@ export function desiredState(
       ),
     ],
     ends: [
-      ...(contradicted
-        ? bareEnds(deps, enforcer)
-        : stories.flatMap((story) => ends(deps, story))),
+      ...ended.flatMap((story) => (contradicted ? bareEnds(story) : ends(deps, story))),
       ...journalled.map(({ order }) => ({ order })),
     ],
     reseals: mayOpen(deps)
@@ -109,20 +104,37 @@ const isOnlyListed = (deps: DesiredDeps, { target }: Story): boolean =>
 const isAnswered = ({ phase }: TargetState): boolean =>
   phase === 'applied' || phase === 'unknown'
 
+const standingFor = (deps: DesiredDeps, enforcer: string, now: Instant) =>
+  storiesOf(deps, enforcer, deps.view().standingAt(enforcer, now)).filter(({ grant }) =>
+    confersAccess(grant, now),
+  )
+
+/** What is over and not swept yet has no order to end. A million of those are read by nobody (L-02). */
+const endedFor = (deps: DesiredDeps, enforcer: string) =>
+  storiesOf(deps, enforcer, deps.view().endedAt(enforcer))
+
 /** A log whose bytes are damaged tells no stories; what the journal holds is told all the same. */
-function storiesFor(deps: DesiredDeps, enforcer: string): readonly Story[] {
+function storiesOf(
+  deps: DesiredDeps,
+  enforcer: string,
+  grants: readonly Grant[],
+): readonly Story[] {
   try {
-    return readStories(deps, enforcer)
+    return readStories(deps, enforcer, grants)
   } catch (error) {
     if (error instanceof CorruptLog) return []
     throw error
   }
 }
 
-function readStories(deps: DesiredDeps, enforcer: string): readonly Story[] {
+function readStories(
+  deps: DesiredDeps,
+  enforcer: string,
+  grants: readonly Grant[],
+): readonly Story[] {
   const view = deps.view()
   const below = deps.writer.frontier().head.size
-  return view.unsettledAt(enforcer).flatMap((grant) => {
+  return grants.flatMap((grant) => {
     if (!isIn(grant, ...openedPhases)) return []
     const entries = view.entriesOf(`grant/${grant.id}`).filter(({ index }) => index < below)
     return grant.targets
@@ -179,10 +191,8 @@ const ends = (deps: DesiredDeps, story: Story): readonly End[] =>
   }))
 
 /** While signed evidence is contradicted nothing is proven and nothing opened, and ends go out bare. */
-const bareEnds = (deps: DesiredDeps, enforcer: string): readonly End[] =>
-  storiesFor(deps, enforcer).flatMap((story) =>
-    ordersIn(story, 'end').map((placed) => ({ order: envelopeIn(placed, 'order') })),
-  )
+const bareEnds = (story: Story): readonly End[] =>
+  ordersIn(story, 'end').map((placed) => ({ order: envelopeIn(placed, 'order') }))
 
 const envelopeIn = ({ entry }: Placed, name: 'order' | 'act'): Envelope =>
   entry[name] as unknown as Envelope

@@ -81,6 +81,10 @@ export interface View {
   entryOfAct(actDigest: Digest): Placed | null
   /** Grants of which an order is not settled at `enforcer`. */
   unsettledAt(enforcer: string): readonly Grant[]
+  /** Those of them that confer access at `now`. However many wait to be swept, they are not read. */
+  standingAt(enforcer: string, now: Instant): readonly Grant[]
+  /** Those of them that were ended. */
+  endedAt(enforcer: string): readonly Grant[]
   blob(commitment: Commitment): Blob | 'erased' | null
   incident(id: string): Incident | null
   openIncidents(): readonly Incident[]

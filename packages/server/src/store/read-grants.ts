@@ -4,7 +4,16 @@ import type { DueWork, GrantFilter, Page, View } from './port.ts'
 
 type GrantReads = Pick<
   View,
-  'grant' | 'grants' | 'unsettledAt' | 'uses' | 'reviewsOf' | 'endsOpen' | 'due' | 'nextDue'
+  | 'grant'
+  | 'grants'
+  | 'unsettledAt'
+  | 'standingAt'
+  | 'endedAt'
+  | 'uses'
+  | 'reviewsOf'
+  | 'endsOpen'
+  | 'due'
+  | 'nextDue'
 >
 
 /** Grants, and the work and counts that follow from them. */
@@ -13,6 +22,14 @@ export function readGrants(db: DatabaseSync): GrantReads {
   const unsettled = db.prepare(`
     SELECT state FROM grants WHERE id IN
       (SELECT grant_id FROM open_targets WHERE enforcer = ?) ORDER BY asked_idx`)
+  // An order is open and its grant will time out: it is active. The narrow tables say so, and spare the grants.
+  const timesOut = "SELECT 1 FROM due WHERE kind = 'time_out' AND subject = grant_id"
+  const unsettledWhere = (what: string) =>
+    db.prepare(`
+      SELECT state FROM grants WHERE id IN
+        (SELECT grant_id FROM open_targets WHERE enforcer = ? AND ${what}) ORDER BY asked_idx`)
+  const standing = unsettledWhere(`EXISTS (${timesOut} AND at > ?)`)
+  const ended = unsettledWhere(`NOT EXISTS (${timesOut})`)
   const usesBy = (column: 'entitlement' | 'requester') =>
     db.prepare(`SELECT count(*) AS n FROM
       (SELECT 1 FROM grants WHERE ${column} = ? AND activated_at >= ?
@@ -44,6 +61,8 @@ export function readGrants(db: DatabaseSync): GrantReads {
     grant: (id) => grantIn(one.get(id)),
     grants: (filter, after, limit) => pageOfGrants(db, filter, after, limit),
     unsettledAt: (enforcer) => unsettled.all(enforcer).map(mustBeGrant),
+    standingAt: (enforcer, now) => standing.all(enforcer, now).map(mustBeGrant),
+    endedAt: (enforcer) => ended.all(enforcer).map(mustBeGrant),
     uses: (of, since) =>
       'entitlement' in of
         ? Number(usesOfEntitlement.get(of.entitlement, since)?.n)

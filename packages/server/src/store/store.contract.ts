@@ -166,16 +166,15 @@ export function storeContract(
         ['time_out', later(60)],
         ['review_overdue', later(86_400)],
       ])
-      expect(
-        store
-          .view()
-          .unsettledAt('enf-payments')
-          .map(({ id }) => id),
-      ).toEqual([g])
+      expect(store.view().unsettledAt('enf-payments')).toMatchObject([{ id: g }])
+      const standing = (at: Instant) => store.view().standingAt('enf-payments', at).length
+      const ended = () => store.view().endedAt('enf-payments').length
+      expect([standing(later(59)), standing(later(60)), ended()]).toEqual([1, 0, 0])
       tell(later(60), [
         reported(g, later(60), 0, applied),
         { kind: 'expired', at: later(60) },
       ])
+      expect([standing(later(59)), ended()]).toEqual([0, 1])
       expect(due()).toEqual([
         ['overdue', later(65)],
         ['review_overdue', later(86_400)],
@@ -183,6 +182,7 @@ export function storeContract(
       tell(later(61), [reported(g, later(61), 1, absent)])
       expect(due()).toEqual([['review_overdue', later(86_400)]])
       expect(store.view().unsettledAt('enf-payments')).toEqual([])
+      expect(ended()).toBe(0)
       expect(store.view().nextDue()).toBe(later(86_400))
     })
 
