@@ -4,7 +4,8 @@
  *
  *     node packages/server/bench/backlog-bench.ts [ENTRIES] [FOLDER]
  *
- * A FOLDER is kept, and used again as it is when there is a log in it.
+ * A FOLDER is kept, and used again as it is when there is a log in it. By parts: `write FOLDER ENTRIES`, then `start FOLDER` or,
+ * with nothing worked off, `quiet FOLDER`. SIGTERM asks for the figures so far.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
@@ -19,7 +20,7 @@ import { acceptGenesis, enterGenesis, genesisRoster } from '../src/genesis.ts'
 import { createLog } from '../src/http/log.ts'
 import { type Instance, openInstance } from '../src/instance.ts'
 import { createNet, nodeClock, nodeRandom, nodeScheduler } from '../src/node-ports.ts'
-import { openLog } from '../src/open-log.ts'
+import { openLog, type RunningLog } from '../src/open-log.ts'
 import { exampleFiles, founders, must, names, signerOf } from '../test/estate-kit.ts'
 import { logSigner, note, origin, tempFolder } from '../test/log-kit.ts'
 import {
@@ -116,7 +117,7 @@ const openServer = (folder: string): Promise<Instance> =>
 
 /** Ends, one after another, until `isOver`. Returns how many milliseconds each of them waited, sorted. */
 async function submitEnds(
-  { ledger }: Instance,
+  { ledger }: Served,
   isOver: () => boolean,
 ): Promise<readonly number[]> {
   const waits: number[] = []
@@ -131,15 +132,37 @@ async function submitEnds(
   return waits.toSorted((one, other) => one - other)
 }
 
-async function start(folder: string): Promise<void> {
-  const began = performance.now()
+type Served = Readonly<{ ledger: RunningLog; close(): Promise<void> }>
+
+async function openQuiet(folder: string): Promise<Served> {
+  const ledger = await openLog({
+    ...{ folder: dataIn(folder), anchorPath: anchorIn(folder), origin, signer: logSigner },
+    ...ports,
+  })
+  return { ledger, close: ledger.close }
+}
+
+async function openAndAnswer(folder: string): Promise<Served> {
   const server = await openServer(folder)
-  const { ledger, app } = server
-  const entries = ledger.store.view().head().size
-  const health = await app.fetch(new Request('http://server/healthz'))
+  const health = await server.app.fetch(new Request('http://server/healthz'))
   await health.text()
+  return server
+}
+
+async function start(
+  folder: string,
+  open: (folder: string) => Promise<Served>,
+): Promise<void> {
+  const began = performance.now()
+  const server = await open(folder)
+  const { ledger } = server
+  const entries = ledger.store.view().head().size
   const ready = performance.now() - began
-  const isVerified = () => ledger.safeMode.causes().length === 0
+  let isAsked = false
+  process.once('SIGTERM', () => {
+    isAsked = true
+  })
+  const isVerified = () => isAsked || ledger.safeMode.causes().length === 0
   const told: (number | null)[] = []
   const asking = setInterval(
     () => told.push(ledger.check.progress()?.secondsLeft ?? null),
@@ -152,10 +175,11 @@ async function start(folder: string): Promise<void> {
     Math.round(waits[Math.floor((waits.length - 1) * share)] ?? 0)
   process.stdout.write(
     `${JSON.stringify({
-      bench: 'backlog_start',
+      bench: open === openQuiet ? 'long_log_start' : 'backlog_start',
       entries,
       readySeconds: seconds(ready),
       verifiedSeconds: seconds(verified),
+      verified: ledger.check.progress()?.verified ?? 'all',
       microsPerEntry: Math.round((verified * 1000) / entries),
       entriesAtTheEnd: ledger.store.view().head().size,
       ends: waits.length,
@@ -170,7 +194,8 @@ async function start(folder: string): Promise<void> {
 }
 
 async function main(args: readonly string[]): Promise<void> {
-  if (args[0] === 'start') return start(String(args[1]))
+  if (args[0] === 'start') return start(String(args[1]), openAndAnswer)
+  if (args[0] === 'quiet') return start(String(args[1]), openQuiet)
   if (args[0] === 'write') return write(String(args[1]), Number(args[2]))
   const temp = args[1] === undefined ? tempFolder() : null
   const folder = temp?.folder ?? String(args[1])

@@ -277,13 +277,13 @@ test('L-02 INV-14 many ends between any two steps raise no false alarm', () =>
     const ended: Promise<unknown>[] = []
     for (let n = 0; isUnverified(log); n++) {
       if (n < 100)
-        for (const name of ['a', 'b', 'c'])
+        for (const name of 'abcdefghij')
           ended.push(
             log.writer.submit(
               note(`${name}${n}`, {
                 ending: true,
                 run(tx, now) {
-                  const id = grantId(1000 + 3 * n + name.charCodeAt(0) - 97)
+                  const id = grantId(1000 + 10 * n + name.charCodeAt(0) - 97)
                   const [asked] = wholeStory(id, now)
                   if (asked !== undefined) tx.append(draftOf(id, asked))
                   return ok(0)

@@ -38,11 +38,14 @@ export type LogCheckParts = Readonly<{
   safeMode: SafeMode
 }>
 
-/** An end that comes in waits for one slice, and the next end for the next. */
-const sliceMillis = 15
+/**
+ * An end that comes in waits for one slice, and the next end for the next. Where everything else takes long between two slices,
+ * a sync of the disk above all, a slice takes as long, so that the check gets on.
+ */
+const sliceMillis = { least: 15, most: 50 }
 
 /** By a clock that stands still a slice ends all the same. */
-const mostStepsPerSlice = 16
+const mostStepsPerSlice = 32
 
 /** A disk that has no room for the replay, or none for the store, may have it later. */
 const retryMillis = 5000
@@ -52,6 +55,8 @@ type Walk = Readonly<{
   steps: ReturnType<typeof checkSteps>
   anchor: Checkpoint | null
   since: number
+  /** When the last slice ended. */
+  left: number
 }>
 
 /** Each contradiction that a check finds is a cause of SAFE MODE; one that finds none takes `log_unverified` away. */
@@ -65,7 +70,8 @@ export function createLogCheck(parts: LogCheckParts): LogCheck {
   function begin(anchor: Checkpoint | null): void {
     const db = store.database()
     const steps = checkSteps(store, anchor)
-    walk = { db, steps, anchor, since: clock.bootMillis() }
+    const since = clock.bootMillis()
+    walk = { db, steps, anchor, since, left: since }
     if (db.isOpen) tell(progressOf(0, store.view().head().size, 0))
     scheduler.soon(slice)
   }
@@ -76,13 +82,15 @@ export function createLogCheck(parts: LogCheckParts): LogCheck {
     else beginAnew(walk)
   }
 
-  function goOn(walk: Walk): void {
-    const step = sliceOf(walk, clock)
-    if (step === null) beginLater(walk)
+  function goOn(current: Walk): void {
+    const step = sliceOf(current, clock)
+    if (step === null) beginLater(current)
     else if (step.done === true) end(step.value)
     else {
-      const passed = clock.bootMillis() - walk.since
-      tell(progressOf(step.value.verified, store.view().head().size, passed))
+      const left = clock.bootMillis()
+      walk = { ...current, left }
+      const { size } = store.view().head()
+      tell(progressOf(step.value.verified, size, left - current.since))
       scheduler.soon(slice)
     }
   }
@@ -137,8 +145,10 @@ function progressOf(verified: number, entries: number, passed: number): CheckPro
 }
 
 /** The last step of a slice. Null when the replay had no room. */
-function sliceOf({ steps }: Walk, clock: LogCheckParts['clock']) {
-  const until = clock.bootMillis() + sliceMillis
+function sliceOf({ steps, left }: Walk, clock: LogCheckParts['clock']) {
+  const now = clock.bootMillis()
+  const { least, most } = sliceMillis
+  const until = now + Math.min(Math.max(now - left, least), most)
   try {
     let step = steps.next()
     for (let n = 1; n < mostStepsPerSlice; n++) {
