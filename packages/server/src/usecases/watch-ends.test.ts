@@ -36,8 +36,13 @@ const prove = async (grants: readonly GrantId[]) => {
   }
 }
 
-const gauges = () => readGauges({ ...estate.deps, safeMode: { causes: () => [] } })
-const backlog = () => statusOf({ ...estate.deps, safeMode: { causes: () => [] } }).ends
+const whole = () => ({
+  ...estate.deps,
+  safeMode: { causes: () => [] },
+  check: { progress: () => null },
+})
+const gauges = () => readGauges(whole())
+const backlog = () => statusOf(whole()).ends
 const toldOf = (kind: string) => estate.told.filter((notice) => notice.kind === kind)
 
 test('L-01 what has ended and is not proven is counted, with the rate and when the last will be', async () => {
