@@ -133,7 +133,7 @@ export function createLogCheck(parts: LogCheckParts): LogCheck {
 }
 
 /** Comparing the tables takes about this much of the time that their replay takes. */
-const shareOfComparing = 0.15
+const shareOfComparing = 0.05
 
 function progressOf(verified: number, entries: number, passed: number): CheckProgress {
   const told = `${verified} of ${entries} entries are verified`
