@@ -1,5 +1,6 @@
 import type { GrantId, Instant, PrincipalId } from '@halligan/core'
-import { BerReader, BerWriter } from 'ldapts'
+import { Attribute, BerReader, BerWriter, Change } from 'ldapts'
+import { afterEach } from 'vitest'
 import type { Connector, Credential, Opening } from '../src/connectors/port.ts'
 import { type EnforcerBooks, enforcerBooks } from './enforcer-books.ts'
 import { freshGrant } from './fresh-grant.ts'
@@ -74,6 +75,25 @@ export function ldapCase(lab: LdapLab, led: LedBy = {}): LdapCase {
   }
   return made
 }
+
+/** Opens the connector of a case, and closes it after the test: called in a `describe`, before the hooks that are to run first. */
+export function openedCases() {
+  const open: Connector[] = []
+  afterEach(async () => {
+    for (const connector of open.splice(0)) await connector.close()
+  })
+  return async <T extends Readonly<{ connector: Connector }>>(led: T): Promise<T> => {
+    await led.connector.open()
+    open.push(led.connector)
+    return led
+  }
+}
+
+export const change = (
+  operation: 'add' | 'delete' | 'replace',
+  type: string,
+  ...values: string[]
+): Change => new Change({ operation, modification: new Attribute({ type, values }) })
 
 /** What an LDAP message is for: its number, and the tag of its operation. Null for bytes that are none. */
 export function readMessage(bytes: Buffer): Readonly<{ id: number; tag: number }> | null {

@@ -1,33 +1,17 @@
-import { Attribute, Change, type Client, DN } from 'ldapts'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { ldapCase } from '../../test/ldap-case.ts'
+import { type Change, type Client, DN } from 'ldapts'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { change, ldapCase, openedCases } from '../../test/ldap-case.ts'
 import { dns, type LdapLab, openLdapLab, suffix } from '../../test/ldap-lab.ts'
 import { describeAt } from '../../test/real-server.ts'
 import { dnOfGrant } from './ldap-dn.ts'
-import type { Connector } from './port.ts'
 
 describeAt('OpenLDAP', () => {
   let lab: LdapLab
-  const open: Connector[] = []
+  const opened = openedCases()
   beforeAll(async () => {
     lab = await openLdapLab()
   })
   afterAll(() => lab.remove())
-  afterEach(async () => {
-    for (const connector of open.splice(0)) await connector.close()
-  })
-  const opened = async <T extends Readonly<{ connector: Connector }>>(
-    led: T,
-  ): Promise<T> => {
-    await led.connector.open()
-    open.push(led.connector)
-    return led
-  }
-  const change = (
-    operation: 'add' | 'delete' | 'replace',
-    type: string,
-    ...values: string[]
-  ) => new Change({ operation, modification: new Attribute({ type, values }) })
   const byHand = (dn: string, ...changes: Change[]) =>
     lab.asRoot((client) => client.modify(dn, changes))
   const whoAmI = async (client: Client) =>

@@ -1,33 +1,17 @@
 import { existsSync } from 'node:fs'
-import { Attribute, Change, type Client } from 'ldapts'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { ldapCase } from '../../test/ldap-case.ts'
+import type { Client } from 'ldapts'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { change, ldapCase, openedCases } from '../../test/ldap-case.ts'
 import { dns, type LdapLab, openLdapLab, suffix } from '../../test/ldap-lab.ts'
 import { describeAt } from '../../test/real-server.ts'
-import type { Connector } from './port.ts'
 
 describeAt('OpenLDAP', () => {
   let lab: LdapLab
-  const open: Connector[] = []
+  const opened = openedCases()
   beforeAll(async () => {
     lab = await openLdapLab()
   })
   afterAll(() => lab.remove())
-  afterEach(async () => {
-    for (const connector of open.splice(0)) await connector.close()
-  })
-  const opened = async <T extends Readonly<{ connector: Connector }>>(
-    led: T,
-  ): Promise<T> => {
-    await led.connector.open()
-    open.push(led.connector)
-    return led
-  }
-  const change = (
-    operation: 'add' | 'delete' | 'replace',
-    type: string,
-    ...values: string[]
-  ) => new Change({ operation, modification: new Attribute({ type, values }) })
   const asThief = <T>(work: (client: Client) => Promise<T>) =>
     lab.as(dns.connector, 'halligan-connector', work)
 

@@ -1,9 +1,16 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { answer, ldapCase, readMessage, referral, tags } from '../../test/ldap-case.ts'
+import {
+  answer,
+  ldapCase,
+  openedCases,
+  readMessage,
+  referral,
+  tags,
+} from '../../test/ldap-case.ts'
 import { dns, type LdapLab, openLdapLab } from '../../test/ldap-lab.ts'
 import { describeAt } from '../../test/real-server.ts'
 import type { Verdict } from '../../test/tcp-proxy.ts'
-import { type Connector, TargetTaken } from './port.ts'
+import { TargetTaken } from './port.ts'
 
 describeAt('OpenLDAP', () => {
   let lab: LdapLab
@@ -11,18 +18,8 @@ describeAt('OpenLDAP', () => {
     lab = await openLdapLab()
   })
   afterAll(() => lab.remove())
-  const open: Connector[] = []
-  afterEach(async () => {
-    lab.proxy.release()
-    for (const connector of open.splice(0)) await connector.close()
-  })
-  const opened = async <T extends Readonly<{ connector: Connector }>>(
-    led: T,
-  ): Promise<T> => {
-    await led.connector.open()
-    open.push(led.connector)
-    return led
-  }
+  const opened = openedCases()
+  afterEach(() => lab.proxy.release())
 
   const onSearch =
     (verdict: (id: number) => Verdict) =>
