@@ -7,30 +7,29 @@
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join, resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { freePort, type Running, startServer } from './server-process.ts'
+import {
+  freePort,
+  type Running,
+  type Switch,
+  startServer,
+  switchedOn,
+} from './server-process.ts'
 
-export type LdapServer = Readonly<{
-  port: number
-  /** `ldap://`, on loopback. */
-  url: string
-  suffix: string
-  /** May do everything; what the estate is set up with. */
-  rootDn: string
-  rootPassword: string
-  logFile: string
-  /** Ends every connection and shuts down cleanly. */
-  stop(): Promise<void>
-  /** As a power cut: SIGKILL. */
-  kill(): Promise<void>
-  /** Starts it again on the same port and data, stopping it first if it runs. */
-  restart(): Promise<void>
-  /** Stops it and deletes its data. */
-  remove(): Promise<void>
-}>
+export type LdapServer = Switch &
+  Readonly<{
+    port: number
+    /** `ldap://`, on loopback. */
+    url: string
+    suffix: string
+    /** May do everything; what the estate is set up with. */
+    rootDn: string
+    rootPassword: string
+    logFile: string
+  }>
 
 export type LdapOptions = Readonly<{
   /** Made when missing; reused with its data when it already holds a directory. */
@@ -95,8 +94,7 @@ export async function startLdap(options: LdapOptions): Promise<LdapServer> {
       throw error
     }
   }
-  let running = await launch()
-  const stop = () => running.end('SIGINT')
+  const { power } = await switchedOn(launch, { folder: root, stopBy: 'SIGINT' })
   return {
     port,
     url,
@@ -104,16 +102,7 @@ export async function startLdap(options: LdapOptions): Promise<LdapServer> {
     rootDn,
     rootPassword,
     logFile: place.log,
-    stop,
-    kill: () => running.end('SIGKILL'),
-    restart: async () => {
-      await stop()
-      running = await launch()
-    },
-    remove: async () => {
-      await stop()
-      await rm(root, { recursive: true, force: true })
-    },
+    ...power,
   }
 }
 

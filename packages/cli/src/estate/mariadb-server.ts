@@ -13,26 +13,25 @@ import { createConnection } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join, resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { freePort, type Running, startServer } from './server-process.ts'
+import {
+  freePort,
+  type Running,
+  type Switch,
+  startServer,
+  switchedOn,
+} from './server-process.ts'
 
-export type MariadbServer = Readonly<{
-  port: number
-  /** As root over the loopback; holds the password. */
-  rootUrl: string
-  logFile: string
-  /** Where every statement is written, as MariaDB itself writes it. */
-  generalLog: string
-  /** Runs a file's text in the `mariadb` program as root; answers what it prints. */
-  run(sql: string): Promise<string>
-  /** Ends every session and shuts down cleanly. */
-  stop(): Promise<void>
-  /** As a power cut: SIGKILL. */
-  kill(): Promise<void>
-  /** Starts it again on the same port and data, stopping it first if it runs. */
-  restart(): Promise<void>
-  /** Stops it and deletes its data. */
-  remove(): Promise<void>
-}>
+export type MariadbServer = Switch &
+  Readonly<{
+    port: number
+    /** As root over the loopback; holds the password. */
+    rootUrl: string
+    logFile: string
+    /** Where every statement is written, as MariaDB itself writes it. */
+    generalLog: string
+    /** Runs a file's text in the `mariadb` program as root; answers what it prints. */
+    run(sql: string): Promise<string>
+  }>
 
 export type MariadbOptions = Readonly<{
   /** Holds the data; made when missing, reused when it already holds some. */
@@ -87,7 +86,7 @@ export async function startMariadb(options: MariadbOptions): Promise<MariadbServ
       throw error
     }
   }
-  let running = await launch()
+  const { power } = await switchedOn(launch, { folder: place.root, stopBy: 'SIGTERM' })
 
   return {
     port,
@@ -95,16 +94,7 @@ export async function startMariadb(options: MariadbOptions): Promise<MariadbServ
     logFile: place.log,
     generalLog: place.general,
     run: (sql) => runSql({ port, password, sql }),
-    stop: () => running.end('SIGTERM'),
-    kill: () => running.end('SIGKILL'),
-    restart: async () => {
-      await running.end('SIGTERM')
-      running = await launch()
-    },
-    remove: async () => {
-      await running.end('SIGTERM')
-      await rm(place.root, { recursive: true, force: true })
-    },
+    ...power,
   }
 }
 

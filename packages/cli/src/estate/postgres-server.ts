@@ -21,26 +21,21 @@ import {
   deathOf,
   freePort,
   type Running,
+  type Switch,
   startServer,
+  switchedOn,
 } from './server-process.ts'
 
-export type PostgresServer = Readonly<{
-  port: number
-  version: string
-  /** Of the database `postgres`; holds the superuser's password. */
-  superuserUrl: string
-  logFile: string
-  /** Of the process that runs now: resolves when it ends. */
-  death(): Promise<Death>
-  /** Ends every session and shuts down cleanly. */
-  stop(): Promise<void>
-  /** As a power cut: SIGKILL, no checkpoint. */
-  kill(): Promise<void>
-  /** Starts it again on the same port and data, stopping it first if it runs. */
-  restart(): Promise<void>
-  /** Stops it and deletes its data. */
-  remove(): Promise<void>
-}>
+export type PostgresServer = Switch &
+  Readonly<{
+    port: number
+    version: string
+    /** Of the database `postgres`; holds the superuser's password. */
+    superuserUrl: string
+    logFile: string
+    /** Of the process that runs now: resolves when it ends. */
+    death(): Promise<Death>
+  }>
 
 export type PostgresOptions = Readonly<{
   /** Holds the data; made when missing, reused when it already holds a cluster. */
@@ -94,25 +89,18 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
       }
     }
   }
-  let running = await launch()
+  const { power, child } = await switchedOn(launch, {
+    folder: place.root,
+    stopBy: 'SIGINT',
+  })
 
-  const stop = () => running.end('SIGINT')
   return {
     port,
     version: (await readFile(join(place.data, 'PG_VERSION'), 'utf8')).trim(),
     superuserUrl: `postgres://postgres:${password}@127.0.0.1:${port}/postgres`,
     logFile: place.log,
-    death: () => deathOf('PostgreSQL', running.child, place.log),
-    stop,
-    kill: () => running.end('SIGKILL'),
-    restart: async () => {
-      await stop()
-      running = await launch()
-    },
-    remove: async () => {
-      await stop()
-      await rm(place.root, { recursive: true, force: true })
-    },
+    death: () => deathOf('PostgreSQL', child(), place.log),
+    ...power,
   }
 }
 

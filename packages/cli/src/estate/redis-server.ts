@@ -7,31 +7,30 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { freePort, type Running, startServer } from './server-process.ts'
+import {
+  freePort,
+  type Running,
+  type Switch,
+  startServer,
+  switchedOn,
+} from './server-process.ts'
 
-export type RedisServer = Readonly<{
-  port: number
-  /** As the user `root`, who may do everything; holds the password. */
-  rootUrl: string
-  /** As the connector, with exactly what docs/connectors/redis.md gives it. */
-  connectorUrl: string
-  logFile: string
-  /** Its users, as `ACL SAVE` writes them. */
-  usersFile: string
-  /** Runs commands, one a line, in `redis-cli` as root; answers what it prints. Throws what one of them refuses. */
-  run(...commands: readonly string[]): Promise<string>
-  /** Ends every session and shuts down cleanly. */
-  stop(): Promise<void>
-  /** As a power cut: SIGKILL. */
-  kill(): Promise<void>
-  /** Starts it again on the same port and data, stopping it first if it runs. */
-  restart(): Promise<void>
-  /** Stops it and deletes its data. */
-  remove(): Promise<void>
-}>
+export type RedisServer = Switch &
+  Readonly<{
+    port: number
+    /** As the user `root`, who may do everything; holds the password. */
+    rootUrl: string
+    /** As the connector, with exactly what docs/connectors/redis.md gives it. */
+    connectorUrl: string
+    logFile: string
+    /** Its users, as `ACL SAVE` writes them. */
+    usersFile: string
+    /** Runs commands, one a line, in `redis-cli` as root; answers what it prints. Throws what one of them refuses. */
+    run(...commands: readonly string[]): Promise<string>
+  }>
 
 export type RedisOptions = Readonly<{
   /** Holds the data; made when missing, reused when it already holds some. */
@@ -87,7 +86,7 @@ export async function startRedis(options: RedisOptions): Promise<RedisServer> {
       throw error
     }
   }
-  let running = await launch()
+  const { power } = await switchedOn(launch, { folder: dir, stopBy: 'SIGTERM' })
 
   const scheme = options.tls === undefined ? 'redis' : 'rediss'
   const urlOf = (user: string, password: string) =>
@@ -98,16 +97,7 @@ export async function startRedis(options: RedisOptions): Promise<RedisServer> {
     rootUrl: urlOf('root', root),
     connectorUrl: urlOf('halligan_connector', connector),
     run: (...commands) => runCommands({ port, password: root, tls: options.tls, commands }),
-    stop: () => running.end('SIGTERM'),
-    kill: () => running.end('SIGKILL'),
-    restart: async () => {
-      await running.end('SIGTERM')
-      running = await launch()
-    },
-    remove: async () => {
-      await running.end('SIGTERM')
-      await rm(dir, { recursive: true, force: true })
-    },
+    ...power,
   }
 }
 

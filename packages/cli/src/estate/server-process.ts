@@ -5,6 +5,7 @@
  */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { createServer, Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 
@@ -49,6 +50,42 @@ export function startServer(command: ServerCommand): Running {
     await forcing
   }
   return { child, end }
+}
+
+/** What may be done with a server that keeps its data in a folder of its own. */
+export type Switch = Readonly<{
+  /** Ends every session and shuts down cleanly. */
+  stop(): Promise<void>
+  /** As a power cut: SIGKILL. */
+  kill(): Promise<void>
+  /** Starts it again on the same port and data, stopping it first if it runs. */
+  restart(): Promise<void>
+  /** Stops it and deletes its data. */
+  remove(): Promise<void>
+}>
+
+/** Launches it now; `stopBy` is the signal by which it shuts down cleanly. `child` answers the process that runs now. */
+export async function switchedOn(
+  launch: () => Promise<Running>,
+  { folder, stopBy }: Readonly<{ folder: string; stopBy: NodeJS.Signals }>,
+): Promise<Readonly<{ power: Switch; child(): ChildProcess }>> {
+  let running = await launch()
+  const stop = () => running.end(stopBy)
+  return {
+    child: () => running.child,
+    power: {
+      stop,
+      kill: () => running.end('SIGKILL'),
+      restart: async () => {
+        await stop()
+        running = await launch()
+      },
+      remove: async () => {
+        await stop()
+        await rm(folder, { recursive: true, force: true })
+      },
+    },
+  }
 }
 
 /** Ends the server at once when this process is gone, however it went: the pipe closes with us. */
