@@ -22,14 +22,15 @@ export function readGrants(db: DatabaseSync): GrantReads {
   const unsettled = db.prepare(`
     SELECT state FROM grants WHERE id IN
       (SELECT grant_id FROM open_targets WHERE enforcer = ?) ORDER BY asked_idx`)
-  // An order is open and its grant will time out: it is active. The narrow tables say so, and spare the grants.
-  const timesOut = "SELECT 1 FROM due WHERE kind = 'time_out' AND subject = grant_id"
-  const unsettledWhere = (what: string) =>
-    db.prepare(`
-      SELECT state FROM grants WHERE id IN
-        (SELECT grant_id FROM open_targets WHERE enforcer = ? AND ${what}) ORDER BY asked_idx`)
-  const standing = unsettledWhere(`EXISTS (${timesOut} AND at > ?)`)
-  const ended = unsettledWhere(`NOT EXISTS (${timesOut})`)
+  // From the few to their targets, and never from every target that waits to be swept to its grant.
+  const standing = db.prepare(`
+    SELECT state FROM grants WHERE id IN
+      (SELECT grant_id FROM due CROSS JOIN open_targets ON grant_id = subject
+        WHERE kind = 'time_out' AND at > ?2 AND enforcer = ?1) ORDER BY asked_idx`)
+  const ended = db.prepare(`
+    SELECT state FROM grants WHERE id IN
+      (SELECT grant_id FROM grants CROSS JOIN open_targets ON grant_id = id
+        WHERE phase IN (${ending}) AND enforcer = ?) ORDER BY asked_idx`)
   const usesBy = (column: 'entitlement' | 'requester') =>
     db.prepare(`SELECT count(*) AS n FROM
       (SELECT 1 FROM grants WHERE ${column} = ? AND activated_at >= ?
@@ -76,6 +77,8 @@ export function readGrants(db: DatabaseSync): GrantReads {
     nextDue: () => (nextDue.get()?.at ?? null) as ReturnType<View['nextDue']>,
   }
 }
+
+const ending = endingPhases.map((phase) => `'${phase}'`).join(', ')
 
 /** Past it a count says "very many". It is read inside the writer, where everything else waits. */
 const mostUses = 10_000
