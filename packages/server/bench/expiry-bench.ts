@@ -5,7 +5,10 @@
  *
  * stops after SECONDS, if they are given, and says how many ended by then.
  */
+import type { Instant } from '@halligan/core'
+import { createDuePace } from '../src/usecases/due-pace.ts'
 import { runDueWork } from '../src/usecases/run-due-work.ts'
+import { createStuckWork } from '../src/usecases/stuck-work.ts'
 import { must, openEstate } from '../test/estate-kit.ts'
 import {
   absent,
@@ -75,6 +78,12 @@ const cpuMillis = () => {
   return (user + system) / 1000
 }
 const start = performance.now()
+const [stuck, pace] = [createStuckWork(), createDuePace()]
+/** The estate's clock stands still; how long a batch takes is measured by one that runs. */
+const running = {
+  now: () => (estate.deps.clock.now() + performance.now() - start) as Instant,
+}
+const dueDeps = { ...estate.deps, clock: running }
 let most = 0
 let rounds = 0
 const left = () =>
@@ -85,7 +94,7 @@ const left = () =>
       .get(estate.deps.clock.now())?.n,
   )
 for (;;) {
-  const { done } = await runDueWork(estate.deps)
+  const { done } = await runDueWork(dueDeps, stuck, pace)
   rounds += 1
   most = Math.max(most, mib())
   if (rounds % 200 === 0)

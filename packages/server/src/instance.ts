@@ -32,6 +32,7 @@ import type { Clock, Net, Random, Scheduler } from './ports.ts'
 import { recordedSource } from './sources/recorded.ts'
 import { adoptRoutes } from './usecases/deliver-notices.ts'
 import type { Deps } from './usecases/deps.ts'
+import { createDuePace } from './usecases/due-pace.ts'
 import { createInForce } from './usecases/in-force.ts'
 import { createRefusalTally } from './usecases/record-refusal.ts'
 import { runDueWork } from './usecases/run-due-work.ts'
@@ -227,11 +228,12 @@ function workWhenDue(deps: Deps, scheduler: Scheduler, log: Logger): () => Promi
   let cancel = () => {}
   let running: Promise<void> = Promise.resolve()
   const stuck = createStuckWork()
+  const pace = createDuePace()
 
   const work = async () => {
     let wait = mostIdleMillis
     try {
-      const { done, faults } = await runDueWork(deps, stuck)
+      const { done, faults } = await runDueWork(deps, stuck, pace)
       for (const err of faults) log.error({ err }, 'due work failed and stays due')
       wait = waitFor(deps.view().nextDue(), done)
     } catch (err) {

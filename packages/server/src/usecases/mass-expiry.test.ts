@@ -97,3 +97,15 @@ test('L-02 K-10 a backlog that a server finds at its start is ended batch by bat
   while ((await runDueWork(estate.deps)).done > 0);
   expect(countOf('expired')).toBe(300)
 })
+
+test('L-01 no more is entered at once than the pace lets through, and the rest stays due', async () => {
+  await enterMany(estate, 100)
+  estate.time.pass(60_000)
+  const learned: number[] = []
+  const pace = { most: () => 10, took: (count: number) => void learned.push(count) }
+  await runDueWork(estate.deps, createStuckWork(), pace)
+  expect(countOf('expired')).toBe(10)
+  expect(learned).toEqual([10])
+  while ((await runDueWork(estate.deps, createStuckWork(), pace)).done > 0);
+  expect(countOf('expired')).toBe(100)
+})

@@ -21,16 +21,11 @@ import type { DueWork, Tx } from '../store/port.ts'
 import { changeGrant } from './change-grant.ts'
 import { beginDeliveries } from './deliver-notices.ts'
 import type { Deps } from './deps.ts'
+import { createDuePace } from './due-pace.ts'
 import { openOrderOf } from './open-order.ts'
 import type { Refusal } from './refusal.ts'
 import { createStuckWork } from './stuck-work.ts'
 import { watchEnds } from './watch-ends.ts'
-
-/**
- * At once, which is one batch of the writer: whoever activates meanwhile waits for one such batch and no more (INV-25). What is
- * left is due still, and comes with the next call.
- */
-const mostAtOnce = 64
 
 /**
  * `done` says whether anything was achieved, and `faults` what threw. `told` resolves once every route has had its say, which
@@ -42,18 +37,26 @@ export type DueRun = Readonly<{
   told: Promise<void>
 }>
 
-/** Does what is due now, ends before everything else. What fails stays due, and stands aside in `stuck` until its next try. */
-export async function runDueWork(deps: Deps, stuck = createStuckWork()): Promise<DueRun> {
+/**
+ * Does what is due now, ends before everything else. What fails stays due, and stands aside in `stuck` until its next try. Whoever
+ * activates meanwhile waits for as much as `pace` lets through and no more (INV-25): the rest is due still, and comes with the next call.
+ */
+export async function runDueWork(
+  deps: Deps,
+  stuck = createStuckWork(),
+  pace = createDuePace(),
+): Promise<DueRun> {
   await tellTally(deps)
   await watchEnds(deps)
   const now = deps.clock.now()
   const due = deps
     .view()
-    .due(now, mostAtOnce + stuck.size())
+    .due(now, pace.most() + stuck.size())
     .filter((work) => !stuck.standsAside(work, now))
-    .slice(0, mostAtOnce)
+    .slice(0, pace.most())
     .toSorted((one, other) => urgency(one) - urgency(other))
   const entered = await Promise.allSettled(due.map((work) => enterDue(deps, work)))
+  pace.took(due.length, deps.clock.now() - now)
   const isDone = entered.map((one) => one.status === 'fulfilled' && one.value.ok)
   due.forEach((work, i) => {
     if (isDone[i] === true) stuck.done(work)
