@@ -25,6 +25,23 @@ describe('what two snapshots differ by', () => {
     expect(differenceOf(unread, unread)).toEqual([told])
   })
 
+  test('AP-14 hides no second thing of the same name, wherever its row stands', () => {
+    const own: Row = ['account', 'bob', '1001:1001::/home/bob']
+    const root: Row = ['account', 'bob', '0:0::/root']
+    const other: Row = ['account', 'bob', '2:2::/']
+    const told = (what: string, [, name, detail]: Row) => {
+      return { what: `account_${what}`, object: `${name} (${detail})` }
+    }
+    const [one, two] = [snapshotOf([own]), snapshotOf([root, own])]
+    expect(differenceOf(one, two)).toEqual([told('added', root)])
+    expect(differenceOf(two, one)).toEqual([told('removed', root)])
+    expect(differenceOf(two, snapshotOf([other, own]))).toEqual([told('changed', other)])
+    expect(differenceOf(one, snapshotOf([root, other]))).toEqual([
+      told('changed', root),
+      told('added', other),
+    ])
+  })
+
   test('AP-14 hides nothing that is named as if it were unread', () => {
     const unread: Row = ['incomplete', 'ledger', '']
     const disguised: Row = ['role', 'ledger: mallory', 'superuser']

@@ -5,7 +5,7 @@
  */
 import type { Difference, Snapshot } from './port.ts'
 
-/** Kind and object name one thing; the detail is what may change about it. */
+/** Kind and object name a thing, mostly one; the detail is what may change about it. */
 export type Row = readonly [kind: string, object: string, detail: string]
 
 /** The kind of a row whose object names what could not be read whole. */
@@ -40,12 +40,16 @@ export function differenceOf(
   }))
   const add = (change: 'added' | 'removed' | 'changed', row: Row) =>
     found.push({ what: `${row[0]}_${change}`, object: inWords(row) })
-  for (const [key, row] of current) {
-    const was = old.get(key)
-    if (was === undefined) add('added', row)
-    else if (was[2] !== row[2]) add('changed', row)
+  for (const [name, rows] of current) {
+    const before = old.get(name) ?? []
+    let changed = without(before, rows).length
+    for (const row of without(rows, before)) add(changed-- > 0 ? 'changed' : 'added', row)
   }
-  for (const [key, row] of old) if (!current.has(key)) add('removed', row)
+  for (const [name, rows] of old) {
+    const after = current.get(name) ?? []
+    const added = without(after, rows).length
+    for (const row of without(rows, after).slice(added)) add('removed', row)
+  }
   return found
 }
 
@@ -59,12 +63,15 @@ function rowsOf(snapshot: Snapshot): readonly Row[] {
   return lines.map((line) => JSON.parse(line) as Row)
 }
 
+/** One name may have several rows: a host takes the first of two accounts of one name, and a snapshot shows both. */
 const byName = (
   snapshot: Snapshot,
   isKnown: (row: Row) => boolean,
-): ReadonlyMap<string, Row> =>
-  new Map(
-    rowsOf(snapshot)
-      .filter((row) => !isIncomplete(row) && isKnown(row))
-      .map((row) => [JSON.stringify(row.slice(0, 2)), row]),
+): ReadonlyMap<string, readonly Row[]> =>
+  Map.groupBy(
+    rowsOf(snapshot).filter((row) => !isIncomplete(row) && isKnown(row)),
+    (row) => JSON.stringify(row.slice(0, 2)),
   )
+
+const without = (rows: readonly Row[], others: readonly Row[]): readonly Row[] =>
+  rows.filter(([, , detail]) => others.every((other) => other[2] !== detail))
