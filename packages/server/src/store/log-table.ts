@@ -56,6 +56,7 @@ export interface LogTable {
   entry(index: number): Placed
   entries(after: number, limit: number): readonly Placed[]
   entriesOf(subject: string): readonly Placed[]
+  latestOf(subject: string, below: number, most: number): readonly Placed[]
   readonly node: NodeReader
 }
 
@@ -132,7 +133,7 @@ export function openLogTable(
   }
 }
 
-type EntryReads = Pick<LogTable, 'entry' | 'entries' | 'entriesOf'>
+type EntryReads = Pick<LogTable, 'entry' | 'entries' | 'entriesOf' | 'latestOf'>
 
 function readEntries(db: DatabaseSync, crypto: Crypto, places: Places): EntryReads {
   const one = db.prepare('SELECT idx, prev_idx, leaf, bytes FROM entries WHERE idx = ?')
@@ -145,17 +146,24 @@ function readEntries(db: DatabaseSync, crypto: Crypto, places: Places): EntryRea
     if (row === undefined) throw new CorruptLog(`entry ${index} is missing`)
     return row
   }
+  function* backFrom(subject: string): Generator<Placed> {
+    let next: number | null = places.lastOf(subject)?.idx ?? null
+    while (next !== null) {
+      const row = rowAt(next)
+      yield placed(crypto, row)
+      next = row.prev_idx
+    }
+  }
   return {
     entry: (index) => placed(crypto, rowAt(index)),
     entries: (after, limit) =>
       some.all(after, limit).map((row) => placed(crypto, row as EntryRow)),
-    entriesOf(subject) {
+    entriesOf: (subject) => [...backFrom(subject)].reverse(),
+    latestOf: (subject, below, most) => {
       const found: Placed[] = []
-      let next: number | null = places.lastOf(subject)?.idx ?? null
-      while (next !== null) {
-        const row = rowAt(next)
-        found.push(placed(crypto, row))
-        next = row.prev_idx
+      for (const each of backFrom(subject)) {
+        if (found.length >= most) break
+        if (each.index < below) found.push(each)
       }
       return found.reverse()
     },

@@ -76,6 +76,8 @@ export interface View {
   grants(filter: GrantFilter, after: string | null, limit: number): Page<Grant>
   /** In log order. */
   entriesOf(subject: string): readonly Placed[]
+  /** Its last entries with an index below `below`, at most so many, in log order. What came before them is not read. */
+  latestOf(subject: string, below: number, most: number): readonly Placed[]
   entries(after: number, limit: number): readonly Placed[]
   /** The entry with this act's digest in it, if the act was accepted. */
   entryOfAct(actDigest: Digest): Placed | null

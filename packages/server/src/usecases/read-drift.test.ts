@@ -81,3 +81,12 @@ test('a target that nobody has heard of is refused with those that there are', (
     error: { code: 'unknown_target', targets: [target, replica] },
   })
 })
+
+test('INV-25 L-01 of very many, those that are not shown are not read', async () => {
+  for (let n = 0; n < 4; n++) await drift('foreign_login', `"eve${n}"`)
+  const first = must(readDrift(estate.deps, { target })).targets[0]?.entries[0]?.index ?? -1
+  const spoil = 'UPDATE entries SET leaf = zeroblob(32) WHERE idx = ?'
+  estate.log.store.database().prepare(spoil).run(first)
+  const { targets } = must(readDrift(estate.deps, { target, limit: 2 }))
+  expect(targets).toMatchObject([{ entries: { length: 2 } }])
+})

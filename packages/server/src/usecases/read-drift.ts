@@ -34,10 +34,7 @@ export function readDrift(
   const known = targetsOf(deps, view)
   const targets = (target === undefined ? known : [target]).map((each) => ({
     target: each,
-    entries: view
-      .entriesOf(`target/${each}`)
-      .filter(({ index }) => index < below)
-      .slice(-limit),
+    entries: view.latestOf(`target/${each}`, below, limit),
   }))
   if (target !== undefined && !known.includes(target) && targets[0]?.entries.length === 0)
     return refuse({ code: 'unknown_target', targets: known })
