@@ -98,6 +98,21 @@ test('L-01 security is woken once while the last end comes too late, and told on
   )
 })
 
+test('L-01 that it is over is not the last word where it is late anew', async () => {
+  const grants = await enterMany(estate, 8)
+  await pass(60)
+  await pass(60)
+  const people = toldOf('ends_late').length
+  expect(people).toBeGreaterThan(0)
+  await prove(grants.slice(0, 7))
+  await pass(5)
+  expect(toldOf('ends_in_time')).toHaveLength(people)
+  for (let seconds = 0; seconds < 300; seconds += 10) await pass(10)
+  expect(toldOf('ends_late')).toHaveLength(people)
+  for (let seconds = 0; seconds < 300; seconds += 10) await pass(10)
+  expect(toldOf('ends_late')).toHaveLength(2 * people)
+})
+
 test('a server that starts anew in the middle wakes nobody a second time for the same', async () => {
   await enterMany(estate, 3)
   await pass(60)

@@ -31,12 +31,24 @@ export function endsBacklog({ view, clock, ends }: Deps): EndsBacklog {
 /** So often at most: counting costs the more the more is open. */
 const secondsBetweenLooks = 5
 
-export type EndsLooks = EndsWatch & Readonly<{ isLookDue(second: number): boolean }>
+export type EndsLooks = EndsWatch &
+  Readonly<{
+    isLookDue(second: number): boolean
+    /** Whether the last that was told, by this process, is that it is over. */
+    isToldOver(): boolean
+  }>
 
 export function createEndsLooks(): EndsLooks {
   let lookedAt = Number.NEGATIVE_INFINITY
+  let isToldOver = false
+  const watch = createEndsWatch()
   return {
-    ...createEndsWatch(),
+    ...watch,
+    isToldOver: () => isToldOver,
+    told(turn) {
+      isToldOver = turn === 'in_time'
+      watch.told(turn)
+    },
     isLookDue(second) {
       if (second < lookedAt + secondsBetweenLooks) return false
       lookedAt = second
@@ -57,31 +69,31 @@ export async function watchEnds(deps: Deps): Promise<void> {
   const turn = deps.ends.turn(endsOpen, secondOf(now))
   if (turn === null) return
   const backlog = deps.ends.read(endsOpen, secondOf(now))
-  const written = await deps.writer.submit<null, Refusal>({
+  const written = await deps.writer.submit<boolean, Refusal>({
     name: `ends_${turn}`,
     key: null,
     ending: true,
-    run: (tx, at) => {
-      announceTurn(deps, tx, turn, backlog, at)
-      return ok(null)
-    },
+    run: (tx, at) => ok(announceTurn(deps, tx, turn, backlog, at)),
   })
-  if (written.ok) deps.ends.told(turn)
+  if (!written.ok) return
+  // That it is over would be the last word while it is late anew: that waits until it may be told.
+  if (written.value || !deps.ends.isToldOver()) deps.ends.told(turn)
 }
 
 /** After a restart the same backlog is found late anew: it is not told again so soon. */
 const mostAlerts = { alerts: 1, seconds: 600 } as const
 
+/** False when it may not be told so soon, or there is nobody to tell. */
 function announceTurn(
   deps: Deps,
   tx: Tx,
   turn: EndsTurn,
   backlog: EndsBacklog,
   at: Instant,
-): void {
+): boolean {
   const policy = deps.inForce.policy(tx)
-  if (!policy.ok) return
-  if (turn === 'late' && !tx.takeAlert('ends_late', at, mostAlerts)) return
+  if (!policy.ok) return false
+  if (turn === 'late' && !tx.takeAlert('ends_late', at, mostAlerts)) return false
   const { estate } = policy.value
   const [kind, urgency] =
     turn === 'late' ? (['ends_late', 'page'] as const) : (['ends_in_time', 'tell'] as const)
@@ -96,4 +108,5 @@ function announceTurn(
       },
       routesFor(deps, urgency),
     )
+  return true
 }
