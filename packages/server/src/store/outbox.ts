@@ -151,9 +151,12 @@ function adoption(db: DatabaseSync): Pick<Tx, 'adoptRoutes'> {
   const comeBack = db.prepare(`
     UPDATE notice_routes SET gone_at = NULL
     WHERE notice = ? AND route = ? AND gone_at IS NOT NULL AND delivered_at IS NULL`)
+  // What nobody was tried with may have to wait: one that counts goes out once all is counted.
   const adopt = db.prepare(`
     INSERT OR IGNORE INTO notice_routes (notice, route, page, retry_at)
-    SELECT id, ?2, payload ->> '$.urgency' = 'page', ?4 FROM notices
+    SELECT id, ?2, payload ->> '$.urgency' = 'page', max(?4, coalesce(
+      (SELECT max(retry_at) FROM notice_routes WHERE notice = id AND attempts = 0), ?4))
+    FROM notices
     WHERE id = ?1 AND (?3 OR payload ->> '$.urgency' = 'page')`)
   const done = db.prepare(`
     UPDATE notices SET delivered_at = ?1 WHERE id = ?2
