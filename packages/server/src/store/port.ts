@@ -102,6 +102,8 @@ export interface View {
   /** Targets of grants that are over by `now` and not settled there, counted to `most`. */
   endsOpen(now: Instant, most: number): number
   due(now: Instant, limit: number): readonly DueWork[]
+  /** Of what is due, the targets that had their time to be ended, longest due first. */
+  overdue(now: Instant, limit: number): readonly DueWork[]
   /** When there is something to do next, notices included. */
   nextDue(): Instant | null
   /** Activations in [since, now), drills aside, counted to 10,000. */

@@ -13,6 +13,7 @@ type GrantReads = Pick<
   | 'reviewsOf'
   | 'endsOpen'
   | 'due'
+  | 'overdue'
   | 'nextDue'
 >
 
@@ -52,6 +53,9 @@ export function readGrants(db: DatabaseSync): GrantReads {
   const dueNow = db.prepare(
     `${dueWork} SELECT * FROM work WHERE at <= ? ORDER BY at LIMIT ?`,
   )
+  const overdueNow = db.prepare(
+    "SELECT at, kind, subject FROM due WHERE kind = 'overdue' AND at <= ? ORDER BY at LIMIT ?",
+  )
   const nextDue = db.prepare(`${dueWork} SELECT min(at) AS at FROM (
     SELECT min(at) AS at FROM work
     UNION ALL
@@ -74,6 +78,7 @@ export function readGrants(db: DatabaseSync): GrantReads {
     },
     endsOpen: (now, most) => Number(endsOpen.get(now, most)?.n),
     due: (now, limit) => dueNow.all(now, limit) as unknown as DueWork[],
+    overdue: (now, limit) => overdueNow.all(now, limit) as unknown as DueWork[],
     nextDue: () => (nextDue.get()?.at ?? null) as ReturnType<View['nextDue']>,
   }
 }

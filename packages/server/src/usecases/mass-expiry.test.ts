@@ -6,6 +6,7 @@ import {
   activeGrant,
   approve,
   declareIncident,
+  kindsOf,
   phaseOf,
   report,
   request,
@@ -85,6 +86,17 @@ test('INV-25 a hundred ends that cannot be entered keep no other waiting, and ar
   for (let round = 0; round < 3; round++) await runDueWork(estate.deps, stuck)
   expect(countOf('expired')).toBe(131)
   expect(stuck.size()).toBe(0)
+})
+
+test('INV-9 the page about a target that did not end waits for no flood of ends', async () => {
+  await seed(300)
+  const late = await activeGrant(estate, { lifeSeconds: 3600 })
+  estate.time.pass(590_000)
+  must(await report(estate, late.grant, { kind: 'ending', cause: 'local_root' }))
+  estate.time.pass(70_000)
+  await runDueWork(estate.deps)
+  expect(countOf('expired')).toBeLessThan(300)
+  expect(kindsOf(estate, `grant/${late.grant}`)).toContain('overdue')
 })
 
 test('L-02 K-10 a backlog that a server finds at its start is ended batch by batch', async () => {

@@ -17,14 +17,14 @@ import {
   owesRotation,
   type Result,
 } from '@halligan/core'
-import type { DueWork, Tx } from '../store/port.ts'
+import type { DueWork, Tx, View } from '../store/port.ts'
 import { changeGrant } from './change-grant.ts'
 import { beginDeliveries } from './deliver-notices.ts'
 import type { Deps } from './deps.ts'
 import { createDuePace } from './due-pace.ts'
 import { openOrderOf } from './open-order.ts'
 import type { Refusal } from './refusal.ts'
-import { createStuckWork } from './stuck-work.ts'
+import { createStuckWork, type StuckWork } from './stuck-work.ts'
 import { watchEnds } from './watch-ends.ts'
 
 /**
@@ -49,12 +49,7 @@ export async function runDueWork(
   await tellTally(deps)
   await watchEnds(deps)
   const now = deps.clock.now()
-  const due = deps
-    .view()
-    .due(now, pace.most() + stuck.size())
-    .filter((work) => !stuck.standsAside(work, now))
-    .slice(0, pace.most())
-    .toSorted((one, other) => urgency(one) - urgency(other))
+  const due = dueNow(deps.view(), stuck, pace.most(), now)
   const entered = await Promise.allSettled(due.map((work) => enterDue(deps, work)))
   pace.took(due.length, deps.clock.now() - now)
   const isDone = entered.map((one) => one.status === 'fulfilled' && one.value.ok)
@@ -70,17 +65,42 @@ export async function runDueWork(
   }
 }
 
+/** Of each batch: however much else is due, nobody waits long for the page about a target that did not end (INV-9). */
+const overdueShare = 1 / 4
+
+function dueNow(
+  view: View,
+  stuck: StuckWork,
+  most: number,
+  now: Instant,
+): readonly DueWork[] {
+  const looked = most + stuck.size()
+  const ready = (found: readonly DueWork[]) =>
+    found.filter((work) => !stuck.standsAside(work, now))
+  const overdue = ready(view.overdue(now, looked)).slice(0, Math.ceil(most * overdueShare))
+  const taken = new Set(overdue.map(({ subject }) => subject))
+  const others = ready(view.due(now, looked)).filter(
+    ({ kind, subject }) => kind !== 'overdue' || !taken.has(subject),
+  )
+  return [...overdue, ...others]
+    .slice(0, most)
+    .toSorted((one, other) => urgency(one) - urgency(other))
+}
+
 /** What may still stand open comes first. */
 const urgency = ({ kind }: DueWork): number =>
   ['time_out', 'overdue', 'rotation_overdue', 'review_overdue', 'refusal_summary'].indexOf(
     kind,
   )
 
+/** What SAFE MODE does not keep waiting. */
+const endings: readonly DueWork['kind'][] = ['time_out', 'overdue', 'rotation_overdue']
+
 const enterDue = (deps: Deps, work: DueWork): Promise<Result<number, Refusal>> =>
   deps.writer.submit<number, Refusal>({
     name: work.kind,
     key: null,
-    ending: work.kind === 'time_out' || work.kind === 'overdue',
+    ending: endings.includes(work.kind),
     run: (tx, now) =>
       work.kind === 'refusal_summary'
         ? summariseRefusals(tx, now)
