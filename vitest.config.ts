@@ -14,7 +14,9 @@ export default defineConfig({
     exclude: ['**/node_modules/**', '**/*.heavy.test.ts'],
     // Without it one core rests: half of two, on a small machine.
     maxWorkers: '100%',
-    testTimeout: 20_000,
+    // Nothing is measured here: a busy machine may take its time.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     reporters:
       reports === undefined
         ? ['default']
