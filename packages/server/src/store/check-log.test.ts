@@ -105,10 +105,11 @@ test('INV-14 INV-15 L-02 whatever is entered between the steps, a whole log cont
   expect(most).toBeGreaterThan(20)
 })
 
+/** None that the next event of a grant would stumble over: then it is found by itself, and no check is needed. */
 const rows: readonly string[] = [
   'UPDATE grants SET drill = 1 WHERE id = (SELECT max(id) FROM grants)',
   "INSERT INTO due VALUES ('overdue', 'g-a', 1)",
-  "UPDATE grants SET state = replace(state, 'payments-pg', 'payments-no') WHERE id = (SELECT max(id) FROM grants)",
+  "UPDATE grants SET state = replace(state, 'payments-db-repair', 'payments-db-ruin') WHERE id = (SELECT max(id) FROM grants)",
   "INSERT INTO erased VALUES ('sha256:x', 1)",
   "INSERT INTO roster_versions VALUES (2, 'sha256:x')",
 ]
