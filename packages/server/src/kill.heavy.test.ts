@@ -5,10 +5,10 @@ import { fileURLToPath } from 'node:url'
 import { type Grant, isIn } from '@halligan/core'
 import { nodeCrypto } from '@halligan/ledger/node'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { compareWithReplay } from '../test/compare-with-replay.ts'
 import { benchIn, keyOf, tempFolder, withLog } from '../test/log-kit.ts'
 import { nodeClock, nodeScheduler } from './node-ports.ts'
 import type { Page, View } from './store/port.ts'
-import { compareWithReplay } from './store/replay.ts'
 
 let root: ReturnType<typeof tempFolder>
 beforeEach(() => {

@@ -5,14 +5,13 @@ import { ok } from '@halligan/core'
 import { payloadTypes, sealEnvelope } from '@halligan/ledger'
 import { nodeCrypto } from '@halligan/ledger/node'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { compareWithReplay } from '../test/compare-with-replay.ts'
+import { diskWithFullScratch } from '../test/full-scratch.ts'
 import { type Bench, logSigner, note, tempBench, withLog } from '../test/log-kit.ts'
 import { draftOf, grantId, wholeStory } from '../test/story.ts'
 import { byTurns } from '../test/turns.ts'
-import { nodeDisk } from './disk.ts'
 import type { RunningLog } from './open-log.ts'
 import type { Cause } from './safe-mode.ts'
-import { openScratch } from './store/database.ts'
-import { compareWithReplay } from './store/replay.ts'
 
 let root: ReturnType<typeof tempBench>['root']
 let data: string
@@ -239,17 +238,7 @@ describe('the store under the check', () => {
 
   test('S-01 has no room to make the tables anew: nothing is called a contradiction, and it is tried again', () => {
     let isFull = true
-    const disk = {
-      ...nodeDisk,
-      openStore: (options: Parameters<typeof nodeDisk.openStore>[0]) => ({
-        ...nodeDisk.openStore(options),
-        scratch() {
-          const db = openScratch()
-          if (isFull) db.exec('PRAGMA max_page_count = 50')
-          return db
-        },
-      }),
-    }
+    const disk = diskWithFullScratch(50, () => isFull)
     return opened(
       async (log) => {
         loop.until(() => /no room/.test(log.check.progress()?.detail ?? ''))

@@ -4,6 +4,7 @@ import { ok, refuse } from '@halligan/core'
 import { openNote, payloadTypes, sealEnvelope, vkeyOf } from '@halligan/ledger'
 import { nodeCrypto } from '@halligan/ledger/node'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { compareWithReplay } from '../test/compare-with-replay.ts'
 import {
   type Bench,
   benchIn,
@@ -17,7 +18,6 @@ import {
 import { activated, approved, asked, draftOf, grantId } from '../test/story.ts'
 import { checkLog } from './store/check-log.ts'
 import type { Command } from './store/port.ts'
-import { compareWithReplay } from './store/replay.ts'
 
 let root: ReturnType<typeof tempFolder>
 let bench: Bench

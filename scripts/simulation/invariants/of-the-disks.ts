@@ -1,4 +1,4 @@
-import { compareWithReplay } from '../../../packages/server/src/store/replay.ts'
+import { compareWithReplay } from '../../../packages/server/test/compare-with-replay.ts'
 import { rememberingCrypto } from '../crypto.ts'
 import { Violation } from '../tally.ts'
 import type { World } from '../world.ts'

@@ -1,4 +1,4 @@
-import type { Grant, Phase } from '@halligan/core'
+import type { EndsBacklog, Grant, Phase } from '@halligan/core'
 import { isIn, isSettled, openedPhases, owesRotation, secondsAfter } from '@halligan/core'
 import type { LogCheck } from '../log-check.ts'
 import { hasSinglePageRoute } from '../notify/lane.ts'
@@ -40,7 +40,7 @@ const most = 1000
 
 const daySeconds = 24 * 3600
 
-export function readGauges(deps: GaugeDeps): Gauges {
+export function readGauges(deps: GaugeDeps, ends = endsBacklog(deps)): Gauges {
   const view = deps.view()
   const active = grantsWith(view, { phases: ['active'] })
   const ended = grantsWith(view, { phases: ending })
@@ -54,7 +54,7 @@ export function readGauges(deps: GaugeDeps): Gauges {
     reviewsOpen: reviews.length,
     reviewsOverdue: reviews.filter(isReviewOverdue).length,
     reviewsHasty: hastyVerdicts(view, secondsAfter(deps.clock.now(), -daySeconds)),
-    ...endsGauges(deps),
+    ...endsGauges(ends),
     noticesUndelivered: view.notices({ undelivered: true }, most).length,
     dueLateSeconds: latenessOf(deps),
     safeModeCauses: deps.safeMode.causes().length,
@@ -63,10 +63,11 @@ export function readGauges(deps: GaugeDeps): Gauges {
   }
 }
 
-function endsGauges(
-  deps: GaugeDeps,
-): Pick<Gauges, 'endsOpen' | 'endsProvenPerMinute' | 'endsEtaSeconds'> {
-  const { endsOpen, provenPerMinute, etaSeconds } = endsBacklog(deps)
+function endsGauges({
+  endsOpen,
+  provenPerMinute,
+  etaSeconds,
+}: EndsBacklog): Pick<Gauges, 'endsOpen' | 'endsProvenPerMinute' | 'endsEtaSeconds'> {
   return {
     endsOpen,
     endsProvenPerMinute: provenPerMinute,
@@ -151,7 +152,8 @@ export const gaugesText = (gauges: Gauges): string =>
 export function statusOf(deps: GaugeDeps) {
   const { roster, digest } = deps.inForce.roster(deps.view())
   const { head } = deps.writer.frontier()
-  const gauges = readGauges(deps)
+  const ends = endsBacklog(deps)
+  const gauges = readGauges(deps, ends)
   const { waiting, active, ending, overdue, rotationsOverdue } = gauges
   return {
     estate: roster.estate,
@@ -164,7 +166,7 @@ export function statusOf(deps: GaugeDeps) {
     rosterDigest: digest,
     bundleDigest: deps.view().bundleInForce(),
     grants: { waiting, active, ending, overdue, rotationsOverdue },
-    ends: endsBacklog(deps),
+    ends,
     reviews: { open: gauges.reviewsOpen, overdue: gauges.reviewsOverdue },
     alerts: alertsOf(deps),
   }

@@ -12,8 +12,7 @@ import {
   signRequest,
   workOff,
 } from '../../test/flow-kit.ts'
-import { nodeDisk } from '../disk.ts'
-import { openScratch } from '../store/database.ts'
+import { diskWithFullScratch } from '../../test/full-scratch.ts'
 import { requestAccess } from '../usecases/request-access.ts'
 import { revokeGrant } from '../usecases/revoke-grant.ts'
 import { desiredState, newestOpening } from './desired-state.ts'
@@ -29,17 +28,7 @@ afterEach(() => estate.close())
 /** Restarts with a log that stays unverified, because there is no room, until `verify`. */
 async function restartUnverified(): Promise<{ verify(): Promise<void> }> {
   let isFull = true
-  const disk = {
-    ...nodeDisk,
-    openStore: (options: Parameters<typeof nodeDisk.openStore>[0]) => ({
-      ...nodeDisk.openStore(options),
-      scratch() {
-        const db = openScratch()
-        if (isFull) db.exec('PRAGMA max_page_count = 5')
-        return db
-      },
-    }),
-  }
+  const disk = diskWithFullScratch(5, () => isFull)
   await estate.restart({ mostVerifiedFirst: 0, disk })
   await expect.poll(() => estate.log.check.progress()?.detail).toContain('no room')
   return {

@@ -45,7 +45,7 @@ export function readGrants(db: DatabaseSync): GrantReads {
   const endsOpen = db.prepare(`
     SELECT count(*) AS n FROM (
       SELECT 1 FROM grants CROSS JOIN open_targets ON grant_id = id
-        WHERE phase IN (${endingPhases.map((phase) => `'${phase}'`).join(', ')})
+        WHERE phase IN (${ending})
       UNION ALL
       SELECT 1 FROM due CROSS JOIN open_targets ON grant_id = subject
         WHERE kind = 'time_out' AND at <= ?

@@ -84,22 +84,6 @@ export function createReplay(
   }
 }
 
-/** The first difference between the tables of `db` and a replay of its entries; null when there is none. */
-export function compareWithReplay(db: DatabaseSync, crypto: Crypto): Difference | null {
-  const replay = createReplay(db, crypto)
-  try {
-    for (const row of db.prepare('SELECT idx, bytes FROM entries ORDER BY idx').iterate())
-      replay.project(Number(row.idx), entryIn(row.bytes as Uint8Array))
-    const pages = replay.compare()
-    for (;;) {
-      const step = pages.next()
-      if (step.done === true) return step.value
-    }
-  } finally {
-    replay.close()
-  }
-}
-
 /**
  * Makes the projections anew when another projector made what is there: a newer program knows more of a grant. Entries that
  * could not have happened leave everything as it is, and the start-up checks say so.

@@ -2,6 +2,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Webhook } from 'standardwebhooks'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { compareWithReplay } from '../../test/compare-with-replay.ts'
 import { laneOf, must, openEstate, seedOf, type TestEstate } from '../../test/estate-kit.ts'
 import {
   activeGrant,
@@ -13,7 +14,6 @@ import {
 } from '../../test/flow-kit.ts'
 import { createNet } from '../node-ports.ts'
 import { webhookSink } from '../notify/webhook.ts'
-import { compareWithReplay } from '../store/replay.ts'
 import type { Deps } from './deps.ts'
 import { runDueWork } from './run-due-work.ts'
 

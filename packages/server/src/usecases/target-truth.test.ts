@@ -1,5 +1,6 @@
 import type { ReceiptDetail } from '@halligan/core'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { compareWithReplay } from '../../test/compare-with-replay.ts'
 import {
   blobOf,
   must,
@@ -24,7 +25,6 @@ import {
   signReceipt,
   workOff,
 } from '../../test/flow-kit.ts'
-import { compareWithReplay } from '../store/replay.ts'
 import { attestAbsence } from './attest-absence.ts'
 import { readGrant } from './read-grants.ts'
 import { readReview } from './read-reviews.ts'
