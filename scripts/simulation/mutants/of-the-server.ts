@@ -90,6 +90,7 @@ export const mutantServers: readonly Mutant[] = [
           ...view,
           due: (now, limit) =>
             view.due(now, limit).filter(({ kind }) => kind !== 'overdue'),
+          overdue: () => [],
         })),
     },
   },
