@@ -10,7 +10,7 @@ export type EndsBacklog = Readonly<{
   etaSeconds: number | null
 }>
 
-/** `late`: the last end comes later than the revoke SLO. `in_time`: that is over. */
+/** `late`: the last end comes later than the revoke SLO. `in_time`: that is over, and none is open any more. */
 export type EndsTurn = 'late' | 'in_time'
 
 /**
@@ -23,7 +23,8 @@ export type EndsWatch = Readonly<{
   read(endsOpen: number, second: number): EndsBacklog
   /** What is to be told now; null when nothing has turned since `told`. */
   turn(endsOpen: number, second: number): EndsTurn | null
-  told(turn: EndsTurn): void
+  /** It was told while so many were open. */
+  told(turn: EndsTurn, endsOpen: number): void
 }>
 
 const windowSeconds = 60
@@ -34,44 +35,55 @@ const sloSeconds = floor.revokeSloSeconds
 export function createEndsWatch(): EndsWatch {
   /** How many were proven in each second. */
   const provenIn = new Map<number, number>()
+  /** Since when any are open, and any that were not told of. */
   let since: number | null = null
+  let untoldSince: number | null = null
   let isToldLate = false
+  /** The fewest that were open since they were told of: one that is never proven stays among them. */
+  let toldOpen = 0
 
-  const windowAt = (second: number): number =>
-    Math.min(windowSeconds, Math.max(1, second - (since ?? second)))
-  const read = (endsOpen: number, second: number): EndsBacklog => {
+  const backlogOf = (endsOpen: number, began: number | null, second: number) => {
     for (const known of provenIn.keys())
       if (known <= second - windowSeconds || known > second) provenIn.delete(known)
-    const proven = [...provenIn.values()].reduce((sum, count) => sum + count, 0)
-    const rate = proven / windowAt(second)
+    const knownSeconds = Math.min(windowSeconds, Math.max(1, second - (began ?? second)))
+    let proven = 0
+    for (const [known, count] of provenIn)
+      if (known > second - knownSeconds) proven += count
+    const rate = proven / knownSeconds
     return {
       endsOpen,
       provenPerMinute: Math.round(rate * 60),
       etaSeconds: endsOpen === 0 || rate === 0 ? null : Math.ceil(endsOpen / rate),
+      knownSeconds,
     }
   }
   return {
     proven: (second) => void provenIn.set(second, (provenIn.get(second) ?? 0) + 1),
-    read,
-    turn(endsOpen, second) {
-      if (endsOpen === 0) since = null
-      else since ??= second
-      const backlog = read(endsOpen, second)
-      if (isToldLate) return isWell(backlog) ? 'in_time' : null
-      return isLate(backlog, windowAt(second)) ? 'late' : null
+    read(endsOpen, second) {
+      const { knownSeconds, ...backlog } = backlogOf(endsOpen, since, second)
+      return backlog
     },
-    told(turn) {
+    turn(endsOpen, second) {
+      toldOpen = Math.min(toldOpen, endsOpen)
+      const untold = endsOpen - toldOpen
+      since = endsOpen === 0 ? null : (since ?? second)
+      untoldSince = untold === 0 ? null : (untoldSince ?? second)
+      if (endsOpen === 0) return isToldLate ? 'in_time' : null
+      // Half of what is open at the least: a dead target that gathers ends is told of ever more rarely.
+      if (untold < toldOpen) return null
+      return isLate(backlogOf(untold, untoldSince, second)) ? 'late' : null
+    },
+    told(turn, endsOpen) {
       isToldLate = turn === 'late'
+      toldOpen = endsOpen
     },
   }
 }
 
-function isLate({ endsOpen, etaSeconds }: EndsBacklog, knownSeconds: number): boolean {
+type KnownBacklog = EndsBacklog & Readonly<{ knownSeconds: number }>
+
+function isLate({ endsOpen, etaSeconds, knownSeconds }: KnownBacklog): boolean {
   if (endsOpen === 0 || knownSeconds < leastSeconds) return false
   // What stands still has no time at which it is over.
   return etaSeconds === null ? knownSeconds >= sloSeconds : etaSeconds > sloSeconds
 }
-
-/** Well inside the SLO, so that a rate that wavers about it is told of once. */
-const isWell = ({ endsOpen, etaSeconds }: EndsBacklog): boolean =>
-  endsOpen === 0 || (etaSeconds !== null && etaSeconds <= sloSeconds / 2)

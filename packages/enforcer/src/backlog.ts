@@ -31,7 +31,7 @@ export function createBacklogWatch(log: (note: Note) => void): BacklogWatch {
       if (turn === 'late')
         log({ level: 'alarm', what: 'ends_late', ...backlog, sloSeconds })
       else log({ level: 'info', what: 'ends_in_time', ...backlog })
-      ends.told(turn)
+      ends.told(turn, endsOpen)
     },
   }
 }

@@ -56,10 +56,14 @@ export function seedCopies(estate: TestEstate, model: GrantId, count: number): v
   db.exec('COMMIT')
 }
 
-/** So many grants on the log, whatever the policy says, that end in 60 s; their revoke SLO is 5 s. */
-export async function enterMany(estate: TestEstate, count: number): Promise<GrantId[]> {
+/** So many grants on the log, whatever the policy says, that end in 60 s; their revoke SLO is 5 s. `first` is the number of the first. */
+export async function enterMany(
+  estate: TestEstate,
+  count: number,
+  first = 0,
+): Promise<GrantId[]> {
   const now = estate.deps.clock.now()
-  const grants = Array.from({ length: count }, (_, n) => grantId(n))
+  const grants = Array.from({ length: count }, (_, n) => grantId(first + n))
   const entered = await estate.deps.writer.submit<null, never>({
     name: 'seed',
     key: null,

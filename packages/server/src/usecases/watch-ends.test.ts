@@ -104,13 +104,31 @@ test('L-01 that it is over is not the last word where it is late anew', async ()
   await pass(60)
   const people = toldOf('ends_late').length
   expect(people).toBeGreaterThan(0)
-  await prove(grants.slice(0, 7))
+  await prove(grants)
   await pass(5)
   expect(toldOf('ends_in_time')).toHaveLength(people)
+  await enterMany(estate, 3, 8)
   for (let seconds = 0; seconds < 300; seconds += 10) await pass(10)
   expect(toldOf('ends_late')).toHaveLength(people)
   for (let seconds = 0; seconds < 300; seconds += 10) await pass(10)
   expect(toldOf('ends_late')).toHaveLength(2 * people)
+})
+
+test('L-01 a later backlog that is late is told of while an old end is stuck, as soon as it may be', async () => {
+  await enterMany(estate, 1)
+  await pass(60)
+  await pass(60)
+  const people = toldOf('ends_late').length
+  expect(people).toBeGreaterThan(0)
+  await enterMany(estate, 20, 1)
+  for (let seconds = 0; seconds < 300; seconds += 10) await pass(10)
+  expect(toldOf('ends_late')).toHaveLength(people)
+  for (let seconds = 0; seconds < 3600; seconds += 10) await pass(10)
+  expect(toldOf('ends_late').map(({ payload }) => payload.endsOpen)).toEqual([
+    ...Array.from({ length: people }, () => 1),
+    ...Array.from({ length: people }, () => 21),
+  ])
+  expect(toldOf('ends_in_time')).toHaveLength(0)
 })
 
 test('a server that starts anew in the middle wakes nobody a second time for the same', async () => {

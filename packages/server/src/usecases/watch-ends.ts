@@ -1,6 +1,7 @@
 /**
  * Whether what has ended is proven absent fast enough, on all targets of all enforcers, as the log tells it (L-01). Somebody is woken
- * once while the last end will come later than the SLO, and told once when that is over: not once for each grant.
+ * once while the last end will come later than the SLO, again when as many more are late, and told once when none is open: not
+ * once for each grant.
  *
  * @module
  */
@@ -34,20 +35,20 @@ const secondsBetweenLooks = 5
 export type EndsLooks = EndsWatch &
   Readonly<{
     isLookDue(second: number): boolean
-    /** Whether the last that was told, by this process, is that it is over. */
-    isToldOver(): boolean
+    /** Whether this process has told anything. */
+    hasTold(): boolean
   }>
 
 export function createEndsLooks(): EndsLooks {
   let lookedAt = Number.NEGATIVE_INFINITY
-  let isToldOver = false
+  let hasTold = false
   const watch = createEndsWatch()
   return {
     ...watch,
-    isToldOver: () => isToldOver,
-    told(turn) {
-      isToldOver = turn === 'in_time'
-      watch.told(turn)
+    hasTold: () => hasTold,
+    told(turn, endsOpen) {
+      hasTold = true
+      watch.told(turn, endsOpen)
     },
     isLookDue(second) {
       if (second < lookedAt + secondsBetweenLooks) return false
@@ -76,8 +77,8 @@ export async function watchEnds(deps: Deps): Promise<void> {
     run: (tx, at) => ok(announceTurn(deps, tx, turn, backlog, at)),
   })
   if (!written.ok) return
-  // That it is over would be the last word while it is late anew: that waits until it may be told.
-  if (written.value || !deps.ends.isToldOver()) deps.ends.told(turn)
+  // The first that a process finds may have been told by the one before. What comes later waits until it may be told.
+  if (written.value || !deps.ends.hasTold()) deps.ends.told(turn, endsOpen)
 }
 
 /** After a restart the same backlog is found late anew: it is not told again so soon. */
