@@ -76,3 +76,12 @@ test.each(['core', 'ledger', 'policy'])('%s draws nothing at random', (name) => 
   )
   expect(drawing).toEqual([])
 })
+
+test('a connector reads no clock but the one that it is lent', () => {
+  const connectors = sources('enforcer').filter((file) => file.includes('/connectors/'))
+  const reading = connectors.filter((file) =>
+    /\bDate\.now\b|\bnew Date\(\)/.test(readFileSync(join(root, file), 'utf8')),
+  )
+  expect(reading).toEqual([])
+  expect(connectors.length).toBeGreaterThan(0)
+})

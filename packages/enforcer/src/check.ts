@@ -148,6 +148,7 @@ async function lookAt(target: string, connector: Connector): Promise<readonly Fi
 
 /** A check asks for no secret and keeps none; it runs beside an enforcer that holds the books. */
 const noPorts: ConnectorPorts = {
+  clock: hostClock(),
   shelf: { put: () => {}, get: () => null, drop: () => {} },
   vault: {
     secrets: async () => ({ current: null, proposed: null }),

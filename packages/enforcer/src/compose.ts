@@ -48,6 +48,7 @@ export function composeSite(dir: string): Site {
     ...{ signer, guard, books, clock, crypto: nodeCrypto, log: jsonLog },
     ...{ random: hostRandom, scheduler: hostScheduler, sealer: joseSealer },
     connectors: makeConnectors(config, {
+      clock,
       shelf: books.shelf,
       vault: openVault(pathsIn(dir).vault),
       held: heldIn(books),

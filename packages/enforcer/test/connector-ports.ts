@@ -1,4 +1,5 @@
 import type { ConnectorPorts } from '../src/connectors/registry.ts'
+import { hostClock } from '../src/node-ports.ts'
 
 /** What a daemon lends a connector, in memory: nothing here outlives the test. `held` is the test's to say. */
 export function memoryPorts(held: ConnectorPorts['held'] = () => []): ConnectorPorts {
@@ -7,6 +8,7 @@ export function memoryPorts(held: ConnectorPorts['held'] = () => []): ConnectorP
   const proposed = new Map<string, string>()
   const keyOf = (...parts: readonly string[]) => parts.join('\n')
   return {
+    clock: hostClock(),
     held,
     shelf: {
       put: (grant, target, secret) => void notes.set(keyOf(grant, target), secret),

@@ -1,10 +1,11 @@
 import type { GrantId } from '@halligan/core'
 import type { Held } from '../src/connectors/port.ts'
 import type { ConnectorPorts } from '../src/connectors/registry.ts'
+import { hostClock } from '../src/node-ports.ts'
 import type { SecretShelf } from '../src/store/port.ts'
 
 /** What an enforcer lends a connector and keeps over its own restarts. */
-export type Lent = Pick<ConnectorPorts, 'shelf' | 'held'>
+export type Lent = Pick<ConnectorPorts, 'clock' | 'shelf' | 'held'>
 
 /** As the enforcer keeps them: a grant stands here before its `apply` and until after its `cleanup`. */
 export type EnforcerBooks = Lent &
@@ -18,6 +19,7 @@ export type EnforcerBooks = Lent &
 export function enforcerBooks(): EnforcerBooks {
   const known = new Map<GrantId, Held>()
   return {
+    clock: hostClock(),
     shelf: memoryShelf(),
     held: () => [...known.values()],
     keep: ({ grant, requester, privileges, phase }) =>

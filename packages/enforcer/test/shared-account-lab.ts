@@ -145,6 +145,7 @@ export function sharedAccountLab(harnessed: () => SharedAccountHarness) {
       join(dir, 'rotate.ts'),
       `import { openVault } from ${here('../src/store/vault.ts')}
       import { connectors } from ${here('../src/connectors/registry.ts')}
+      import { hostClock } from ${here('../src/node-ports.ts')}
       const vault = openVault(${JSON.stringify(folder)})
       const die = () => process.kill(process.pid, 'SIGKILL')
       const dying = {
@@ -157,7 +158,7 @@ export function sharedAccountLab(harnessed: () => SharedAccountHarness) {
         confirm: async () => die(),
       }
       const shelf = { put() {}, get: () => null, drop() {} }
-      const ports = { shelf, vault: dying, held: () => [] }
+      const ports = { clock: hostClock(), shelf, vault: dying, held: () => [] }
       const connector = connectors.${kind}(${JSON.stringify(at.harness.settings)}, ports)
       await connector.open()
       await connector.rotate(${JSON.stringify(at.harness.account)})`,

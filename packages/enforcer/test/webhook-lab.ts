@@ -21,7 +21,7 @@ export type WebhookLab = Readonly<{
   receiver: WebhookReceiver
   settings: WebhookSettings
   connector(
-    ports?: Pick<ConnectorPorts, 'held' | 'vault'>,
+    ports?: Pick<ConnectorPorts, 'clock' | 'held' | 'vault'>,
     more?: Partial<WebhookSettings>,
   ): Connector
   /** Whether the page that the receiver guards lets these in. */

@@ -7,7 +7,8 @@
  *
  * @module
  */
-import type { GrantId, Instant, ProbeResult } from '@halligan/core'
+import type { GrantId, ProbeResult } from '@halligan/core'
+import type { Clock } from '../ports.ts'
 import type { Access } from './access.ts'
 import type { Notes } from './account-note.ts'
 import { newPassword } from './new-password.ts'
@@ -59,6 +60,7 @@ export type Counting = Readonly<{
   accounts: readonly string[]
   held(grant?: GrantId): readonly Held[]
   notes: Notes
+  clock: Clock
 }>
 
 export function sharedAccounts(
@@ -89,7 +91,7 @@ export function sharedAccounts(
 }
 
 function accessTo(
-  { accounts, held, notes }: Counting,
+  { accounts, held, notes, clock }: Counting,
   account: string,
   steps: AccountSteps,
   quietly: SharedAccounts['quietly'],
@@ -140,7 +142,7 @@ function accessTo(
     probe: (grant) =>
       quietly(account, async () =>
         isOver(grant) || isShared(grant)
-          ? heldByBooks(held(grant), grant, Date.now() as Instant)
+          ? heldByBooks(held(grant), grant, clock.read().wall)
           : steps.probe(notes.get(grant)?.password ?? null),
       ),
     cleanUp: (grant) => steps.forget(grant),

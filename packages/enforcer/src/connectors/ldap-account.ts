@@ -158,7 +158,7 @@ export function rotateAccount(site: Site, name: string): Promise<readonly ProbeR
     await setSecret(site, name, dn, secret)
     const probes: ProbeResult[] = []
     for (const [endpoint, url] of endpointsOf(settings).entries()) {
-      const at = Date.now() as Instant
+      const at = site.clock.read().wall
       let absent = true
       for (const each of old)
         if ((await opens(settings, url, dn, each)) !== false) absent = false

@@ -34,6 +34,7 @@ import type { Applied, Opening } from './port.ts'
 import type { ConnectorPorts } from './registry.ts'
 
 export type Site = Readonly<{
+  clock: ConnectorPorts['clock']
   settings: LdapSettings
   held: ConnectorPorts['held']
   vault: ConnectorPorts['vault']
@@ -270,7 +271,7 @@ async function removeRights(
     }),
   )
   if (note !== null && note.removedAt === null)
-    site.notes.put(grant, { ...note, removedAt: Date.now() })
+    site.notes.put(grant, { ...note, removedAt: site.clock.read().wall })
   for (const group of ended) await rememberEnded(site.settings, session, group, account)
 }
 

@@ -46,7 +46,7 @@ function siteAt(url: string): Site {
   notes.put(grant, { ...blankNote, account: 'uid=ops,dc=lab', secret: 'handed out' })
   const unasked = () => Promise.reject(new Error('nobody asks for that'))
   return {
-    ...{ settings, notes, held: ports.held, vault: ports.vault },
+    ...{ settings, notes, clock: ports.clock, held: ports.held, vault: ports.vault },
     probe: async () => ({ client: { isConnected: false } as Client, url }),
     connect: unasked,
     inAccount: unasked,

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { GrantId, Instant, ProbeResult } from '@halligan/core'
+import type { GrantId, ProbeResult } from '@halligan/core'
 import { EqualityFilter } from 'ldapts'
 import { endpointsOf, isShared, opens, probeAt, sharedAccountIn } from './ldap-account.ts'
 import { dnOfGrant, grantAt, nameOf } from './ldap-dn.ts'
@@ -26,7 +26,7 @@ export async function probeAbsence(
       () => site.probe(url),
       (session) => readAt(site, session, url, grant),
     )
-    const at = Date.now() as Instant
+    const at = site.clock.read().wall
     for (const { probe, absent } of readings)
       probes.push({ probe: probeAt(endpoint, probe), absent, at })
   }
@@ -184,7 +184,7 @@ function residual(site: Site, grant: GrantId): readonly ProbeResult[] {
   const note = site.notes.of(grant)
   if (seconds === null || seconds === 0 || note === null) return []
   if (!rightsOfItsOwn(site, grant).some(({ isItsOwn }) => isItsOwn)) return []
-  const at = Date.now() as Instant
+  const at = site.clock.read().wall
   const absent = note.removedAt !== null && at - note.removedAt >= seconds * 1000
   return [{ probe: 'believed_by_clients', absent, at }]
 }

@@ -32,6 +32,7 @@ const millisAtMost = 28_000
 export function ldapConnector(settings: LdapSettings, ports: ConnectorPorts): Connector {
   const site: Site = {
     settings,
+    clock: ports.clock,
     held: ports.held,
     vault: ports.vault,
     notes: notesOn(ports, settings.target),

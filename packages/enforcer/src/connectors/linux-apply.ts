@@ -6,7 +6,7 @@
  */
 import { lstatSync } from 'node:fs'
 import { dirname } from 'node:path'
-import type { Instant } from '@halligan/core'
+import type { Clock } from '../ports.ts'
 import { isEscape } from './linux-command.ts'
 import { endAccess } from './linux-ending.ts'
 import { beginEvidence } from './linux-evidence.ts'
@@ -18,16 +18,21 @@ import { type LinuxSettings, rightsOf, type SudoProfile } from './linux-settings
 import { draftRule, type Rule, rulesText } from './linux-sudoers.ts'
 import type { Applied, Opening } from './port.ts'
 
-const hostNow = (): Instant => Date.now() as Instant
+export type ApplySite = Readonly<{
+  host: LinuxHost
+  notes: Notes
+  settings: LinuxSettings
+  /** The host is the target: one clock is both. */
+  clock: Clock
+}>
 
 /** In the turn of the account. `credentialOf` is what the requester is told. */
 export async function applyGrant(
-  host: LinuxHost,
-  notes: Notes,
-  settings: LinuxSettings,
+  { host, notes, settings, clock }: ApplySite,
   opening: Opening,
 ): Promise<Applied> {
   const { grant, deadline, applyBefore } = opening
+  const hostNow = () => clock.read().wall
   const rights = rightsOf(settings, opening.privileges)
   const name = settings.accounts.get(opening.requester)
   if (rights === null || name === undefined)

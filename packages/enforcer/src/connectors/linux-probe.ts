@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import type { GrantId, Instant, ProbeResult } from '@halligan/core'
+import type { GrantId } from '@halligan/core'
 import { type Holding, holdingStill, remembersPassword } from './linux-ending.ts'
 import { groupsAtLogin, isMember } from './linux-groups.ts'
 import { findAccount, type LinuxHost } from './linux-host.ts'
@@ -15,7 +15,7 @@ import {
   ruleTextOf,
 } from './linux-sudoers.ts'
 
-type Reading = readonly [probe: string, absent: boolean]
+export type Reading = readonly [probe: string, absent: boolean]
 
 /**
  * What the host itself says, read by programs and from files opened after the call. A right that others have given as well
@@ -26,7 +26,7 @@ export async function probeAbsence(
   notes: Notes,
   grant: GrantId,
   note: Note | null,
-): Promise<readonly ProbeResult[]> {
+): Promise<readonly Reading[]> {
   const readings: Reading[] = [['sudoers_file', ruleTextOf(host, grant) === null]]
   if (note !== null) {
     const { throughGroup, throughSudo } = await readUntilSure(host, note, () =>
@@ -38,8 +38,7 @@ export async function probeAbsence(
       ['sudo_processes', throughSudo.length === 0],
     )
   }
-  const at = Date.now() as Instant
-  return readings.map(([probe, absent]) => ({ probe, absent, at }))
+  return readings
 }
 
 const readsToBeSure = 5

@@ -21,9 +21,10 @@ export const makeLinuxConnector: MakeConnector = (settings, ports) =>
 
 export function linuxConnector(
   settings: LinuxSettings,
-  ports: Pick<ConnectorPorts, 'shelf' | 'held'>,
+  ports: Pick<ConnectorPorts, 'clock' | 'shelf' | 'held'>,
   host: LinuxHost = thisHost,
 ): Connector {
+  const { clock } = ports
   const lock = hostLock(host)
   const notes = notesIn(settings, ports)
   // What is read of an account's grants and then acted on is one piece of work.
@@ -53,7 +54,7 @@ export function linuxConnector(
     apply: async (opening) => {
       own(opening.target)
       return inTurn(accountOf(opening.grant), () =>
-        lock.whileHeld(() => applyGrant(host, notes, settings, opening)),
+        lock.whileHeld(() => applyGrant({ host, notes, settings, clock }, opening)),
       )
     },
     reseal: async (grant, target) => {
@@ -70,11 +71,13 @@ export function linuxConnector(
         const note = notes.of(grant) ?? (await noteInRule(host, grant))
         await endAccess(host, notes, grant, note)
       })
-      endEvidence(host, grant, Date.now() as Opening['applyBefore'])
+      endEvidence(host, grant, clock.read().wall)
     },
     probeAbsent: async (grant, target) => {
       own(target)
-      return probeAbsence(host, notes, grant, notes.of(grant))
+      const readings = await probeAbsence(host, notes, grant, notes.of(grant))
+      const at = clock.read().wall
+      return readings.map(([probe, absent]) => ({ probe, absent, at }))
     },
     evidence: async (grant, target) => {
       own(target)

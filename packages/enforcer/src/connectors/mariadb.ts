@@ -20,7 +20,7 @@ export const makeMariadbConnector: MakeConnector = (settings, ports) =>
 
 export function mariadbConnector(
   settings: MariadbSettings,
-  { shelf, vault, held: heldAt }: ConnectorPorts,
+  { clock, shelf, vault, held: heldAt }: ConnectorPorts,
 ): Connector {
   const { target, accounts = [] } = settings
   const connect = connectWith(settings)
@@ -28,7 +28,7 @@ export function mariadbConnector(
   const notes = notesIn(shelf, target)
   const held = (grant?: GrantId) => heldAt(target, grant)
   const shared = sharedAccounts(
-    { accounts, held, notes },
+    { accounts, held, notes, clock },
     accountAt({ connect, settings, lock, vault }),
   )
   return accountConnector({

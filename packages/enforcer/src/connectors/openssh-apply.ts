@@ -1,4 +1,5 @@
 import type { GrantId, Instant } from '@halligan/core'
+import type { Clock } from '../ports.ts'
 import { endGrant } from './openssh-ending.ts'
 import { pinned } from './openssh-host.ts'
 import type { HeldHost } from './openssh-lock.ts'
@@ -8,7 +9,7 @@ import { type Issued, issue } from './openssh-sign.ts'
 import type { Applied, Credential, Opening } from './port.ts'
 import type { ConnectorPorts } from './registry.ts'
 
-type Shelf = Pick<ConnectorPorts, 'shelf'>
+type Lent = Pick<ConnectorPorts, 'clock' | 'shelf'>
 
 /**
  * A certificate that lets nobody in until a host admits its serial, which it does only before `applyBefore` on its own
@@ -16,7 +17,7 @@ type Shelf = Pick<ConnectorPorts, 'shelf'>
  */
 export async function applyCertificate(
   settings: OpensshSettings,
-  { shelf }: Shelf,
+  { clock, shelf }: Lent,
   held: readonly HeldHost[],
   opening: Opening,
 ): Promise<Applied> {
@@ -24,7 +25,7 @@ export async function applyCertificate(
   const profile = profileOf(settings, privileges)
   const before = remembered(shelf, grant, target)
   const asked = held.map(({ host }) => host.name)
-  const { issued, memory } = await issueAnother(settings, grant, profile, {
+  const { issued, memory } = await issueAnother(settings, clock, grant, profile, {
     ...{ certificates: [], privateKey: '', ...before, privileges, deadline },
     asked: [...new Set([...(before?.asked ?? []), ...asked])],
   })
@@ -36,7 +37,7 @@ export async function applyCertificate(
   ])
   const late = answers.filter(({ words }) => words[0] === 'late')
   if (late.length > 0) {
-    await endGrant(settings, memory, grant)
+    await endGrant(settings, memory, grant, clock.read().wall)
     return { kind: 'too_late', targetNow: latest(late.map(({ words }) => words[1])) }
   }
   mustBeAdmitted(answers)
@@ -46,7 +47,7 @@ export async function applyCertificate(
 /** Every host that may let the old certificate in has to take the new one instead: none of them may be away. */
 export async function resealCertificate(
   settings: OpensshSettings,
-  { shelf }: Shelf,
+  { clock, shelf }: Lent,
   held: readonly HeldHost[],
   grant: GrantId,
 ): Promise<Credential> {
@@ -57,7 +58,7 @@ export async function resealCertificate(
   if (asked.length < before.asked.length)
     throw new Error(`not all of ${before.asked.join(', ')} can be reached`)
   const profile = profileOf(settings, before.privileges)
-  const { issued, memory } = await issueAnother(settings, grant, profile, before)
+  const { issued, memory } = await issueAnother(settings, clock, grant, profile, before)
   remember(shelf, grant, target, memory)
   mustBeAdmitted(await askAll(asked, ['replace', grant, String(issued.serial)]))
   return credentialOf(asked, profile, issued)
@@ -65,12 +66,13 @@ export async function resealCertificate(
 
 async function issueAnother(
   settings: OpensshSettings,
+  clock: Clock,
   grant: GrantId,
   profile: Profile,
   memory: Memory,
 ): Promise<Readonly<{ issued: Issued; memory: Memory }>> {
   const { deadline, certificates } = memory
-  const now = Date.now() as Instant
+  const now = clock.read().wall
   const attempt = certificates.length
   const issued = await issue(settings, { grant, attempt, profile, now, deadline })
   const { certificate, privateKey, serial } = issued

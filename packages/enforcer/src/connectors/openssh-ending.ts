@@ -1,4 +1,4 @@
-import type { GrantId } from '@halligan/core'
+import type { GrantId, Instant } from '@halligan/core'
 import { ask } from './openssh-host.ts'
 import type { Memory } from './openssh-memory.ts'
 import type { OpensshHost, OpensshSettings } from './openssh-settings.ts'
@@ -14,10 +14,11 @@ export async function endGrant(
   settings: OpensshSettings,
   memory: Memory | null,
   grant: GrantId,
+  now: Instant,
 ): Promise<void> {
   const until =
     memory === null
-      ? Math.floor(Date.now() / 1000) + secondsUnknown
+      ? Math.floor(now / 1000) + secondsUnknown
       : Math.ceil(memory.deadline / 1000)
   const serials = memory?.certificates.map(({ serial }) => serial) ?? []
   const concerned = hostsOf(settings, memory)

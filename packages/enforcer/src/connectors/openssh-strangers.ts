@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { type GrantId, parseGrantId } from '@halligan/core'
+import { type GrantId, type Instant, parseGrantId } from '@halligan/core'
+import type { Clock } from '../ports.ts'
 import { type Answer, ask, sshOptions } from './openssh-host.ts'
 import { remembered } from './openssh-memory.ts'
 import { environment, run } from './openssh-program.ts'
@@ -62,12 +63,16 @@ export async function strangersOf(
 const millisOfSkew = 30_000
 
 /** What is wider than the work needs, and what at a host would let somebody in whom nothing ends. */
-export async function excessOf(settings: OpensshSettings): Promise<readonly Excess[]> {
+export async function excessOf(
+  settings: OpensshSettings,
+  clock: Clock,
+): Promise<readonly Excess[]> {
   const found: Excess[] = []
   if (await caIsExposed(settings))
     found.push({ grave: true, words: 'others than its owner can use the key of the CA' })
   const ca = fingerprint(await caPublicKey(settings))
-  for (const host of settings.hosts) found.push(...(await excessAt(settings, host, ca)))
+  for (const host of settings.hosts)
+    found.push(...(await excessAt(settings, host, ca, clock)))
   return found
 }
 
@@ -75,6 +80,7 @@ async function excessAt(
   settings: OpensshSettings,
   host: OpensshHost,
   ca: string,
+  clock: Clock,
 ): Promise<readonly Excess[]> {
   const told = (grave: boolean) => (words: string) => ({
     ...{ grave, words: `${host.name}: ${words}` },
@@ -84,7 +90,7 @@ async function excessAt(
   const said = await ask(settings, host, ['effective', accountsOf(settings).join(',')])
   return [
     ...whyUnsound(settings, said, ca).map(told(true)),
-    ...warnings(said).map(told(false)),
+    ...warnings(said, clock.read().wall).map(told(false)),
   ]
 }
 
@@ -134,9 +140,9 @@ function whyUnsound(
   ]
 }
 
-function warnings(said: Answer): readonly string[] {
+function warnings(said: Answer, here: Instant): readonly string[] {
   const now = Number(said.find(([name]) => name === 'now')?.[1])
-  const apart = Math.abs(now - Date.now())
+  const apart = Math.abs(now - here)
   return apart < millisOfSkew
     ? []
     : [`its clock is ${Math.round(apart / 1000)} s from the enforcer's`]

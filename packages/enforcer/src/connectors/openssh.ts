@@ -17,7 +17,7 @@ export const makeOpensshConnector: MakeConnector = (settings, ports) =>
 
 export function opensshConnector(
   settings: OpensshSettings,
-  ports: Pick<ConnectorPorts, 'shelf' | 'held'>,
+  ports: Pick<ConnectorPorts, 'clock' | 'shelf' | 'held'>,
 ): Connector {
   const lock = targetLock(settings)
   const own = (target: string) => {
@@ -49,7 +49,7 @@ export function opensshConnector(
     },
     end: async (grant, target) => {
       own(target)
-      await endGrant(settings, memoryOf(grant), grant)
+      await endGrant(settings, memoryOf(grant), grant, ports.clock.read().wall)
     },
     probeAbsent: async (grant, target) => {
       own(target)
@@ -76,7 +76,7 @@ export function opensshConnector(
     },
     excess: async (target) => {
       own(target)
-      return excessOf(settings)
+      return excessOf(settings, ports.clock)
     },
   }
 }

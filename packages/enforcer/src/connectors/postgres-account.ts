@@ -10,6 +10,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Instant, ProbeResult } from '@halligan/core'
 import type pg from 'pg'
+import type { Clock } from '../ports.ts'
 import type { Vault } from '../store/port.ts'
 import type { AccountSteps, Counting, HandOut, SharedAccounts } from './check-out.ts'
 import { newPassword } from './new-password.ts'
@@ -36,6 +37,7 @@ type Desk = Readonly<{
   settings: PostgresSettings
   lock: TargetLock
   vault: Vault
+  clock: Clock
 }>
 
 /** One account, with all that is needed to act on it. */
@@ -61,13 +63,18 @@ export const accountAt =
  * A crash may have left the secret that the target has as a mere proposal, which the next one would overwrite: then whoever
  * opens the vault finds none that works. Answers all that the vault held, the one that works now last.
  */
-async function settled({ account, settings, vault }: Kept): Promise<readonly string[]> {
+async function settled({
+  account,
+  settings,
+  vault,
+  clock,
+}: Kept): Promise<readonly string[]> {
   const { target } = settings
   const { current, proposed } = await vault.secrets(target, account)
   const secrets = [current, proposed].filter((secret) => secret !== null)
   if (proposed === null) return secrets
   const login = loginConfig(settings, account, proposed)
-  const tried = await probeLogin(login, Date.now() as Instant)
+  const tried = await probeLogin(login, clock.read().wall)
   if (tried === null)
     throw new Error(`${target} does not say whether ${account} can log in`)
   if (tried.absent) return secrets.toReversed()
@@ -168,7 +175,7 @@ async function readCatalog(
  */
 const rotate = (kept: Kept): Promise<readonly ProbeResult[]> =>
   kept.lock.whileHeld(async ({ db }) => {
-    const { account, connect, settings, vault } = kept
+    const { account, connect, settings, vault, clock } = kept
     const { target, evidence } = settings
     const olds = await settled(kept)
     const fresh = newPassword()
@@ -181,7 +188,7 @@ const rotate = (kept: Kept): Promise<readonly ProbeResult[]> =>
     await set()
     if (await shutIfUsed(connect, account)) await set()
     if (evidence !== undefined) await logNoMore(db, account)
-    const at = Date.now() as Instant
+    const at = clock.read().wall
     const isOpenTo = async (secret: string): Promise<boolean> => {
       const tried = await probeLogin(loginConfig(settings, account, secret), at)
       if (tried === null)

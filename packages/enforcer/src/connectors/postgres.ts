@@ -22,7 +22,7 @@ export const makePostgresConnector: MakeConnector = (settings, ports) =>
 
 export function postgresConnector(
   settings: PostgresSettings,
-  { shelf, vault, held: heldAt }: ConnectorPorts,
+  { clock, shelf, vault, held: heldAt }: ConnectorPorts,
 ): Connector {
   const { target, accounts = [] } = settings
   const connect = connectWith(settings)
@@ -30,8 +30,8 @@ export function postgresConnector(
   const notes = notesIn(shelf, target)
   const held = (grant?: GrantId) => heldAt(target, grant)
   const shared = sharedAccounts(
-    { accounts, held, notes },
-    accountAt({ connect, settings, lock, vault }),
+    { accounts, held, notes, clock },
+    accountAt({ connect, settings, lock, vault, clock }),
   )
   const snapshot = inRounds(
     1,

@@ -21,7 +21,7 @@ export const makeRedisConnector: MakeConnector = (settings, ports) =>
 
 export function redisConnector(
   settings: RedisSettings,
-  { shelf, vault, held: heldAt }: ConnectorPorts,
+  { clock, shelf, vault, held: heldAt }: ConnectorPorts,
 ): Connector {
   const { target, accounts = [], profiles = {} } = settings
   const connect = connectWith(settings)
@@ -29,7 +29,7 @@ export function redisConnector(
   const notes = notesIn(shelf, target)
   const held = (grant?: GrantId) => heldAt(target, grant)
   const shared = sharedAccounts(
-    { accounts, held, notes },
+    { accounts, held, notes, clock },
     accountAt({ connect, settings, lock, vault }),
   )
   return accountConnector({

@@ -1,4 +1,5 @@
 import type { GrantId } from '@halligan/core'
+import type { Clock } from '../ports.ts'
 import type { SecretShelf, Vault } from '../store/port.ts'
 import { makeLdapConnector } from './ldap.ts'
 import { makeLinuxConnector } from './linux.ts'
@@ -14,6 +15,8 @@ export type ConnectorSettings = Readonly<{ kind: string } & Record<string, unkno
 
 /** What the daemon lends a connector. */
 export type ConnectorPorts = Readonly<{
+  /** Of the enforcer's host. What may still be applied is judged by the target's own. */
+  clock: Clock
   shelf: SecretShelf
   vault: Vault
   /**

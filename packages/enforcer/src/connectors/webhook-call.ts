@@ -10,6 +10,7 @@ import { type IncomingMessage, request as plainRequest } from 'node:http'
 import { request as tlsRequest } from 'node:https'
 import type { Json } from '@halligan/core'
 import { Webhook } from 'standardwebhooks'
+import type { Clock } from '../ports.ts'
 import { BadSettings, isRecord, isText, perhaps, strictFields } from '../strict-fields.ts'
 import { isLoopback } from './loopback.ts'
 import type { ConnectorSettings } from './registry.ts'
@@ -77,11 +78,11 @@ export type Fields = Readonly<Record<string, unknown>>
 const millisToAnswer = 10_000
 const mostBytes = 1024 * 1024
 
-export function askWith(settings: WebhookSettings): Ask {
+export function askWith(settings: WebhookSettings, clock: Clock): Ask {
   const { target } = settings
   return async (call, fields = {}) => {
     const body = JSON.stringify({ v: 1, call, target, ...fields })
-    const { status, type, text } = await post(settings, body)
+    const { status, type, text } = await post(settings, body, new Date(clock.read().wall))
     if (!/^application\/json\b/.test(type))
       throw new Error(`${target} answered ${status} with no JSON`)
     const answer = parsed(text)
@@ -97,14 +98,14 @@ export function askWith(settings: WebhookSettings): Ask {
 type Answered = Readonly<{ status: number; type: string; text: string }>
 
 /** No redirect is followed: node's own client knows none. */
-async function post(settings: WebhookSettings, body: string): Promise<Answered> {
+async function post(settings: WebhookSettings, body: string, at: Date): Promise<Answered> {
   const url = new URL(settings.url)
   const signal = AbortSignal.timeout(millisToAnswer)
   const ca =
     settings.caFile === undefined ? {} : { ca: readFileSync(settings.caFile, 'utf8') }
   const options = {
     method: 'POST',
-    headers: headersOf(settings, body),
+    headers: headersOf(settings, body, at),
     signal,
     agent: false,
   }
@@ -121,9 +122,8 @@ async function post(settings: WebhookSettings, body: string): Promise<Answered> 
   }) as Promise<Answered>
 }
 
-function headersOf({ secret }: WebhookSettings, body: string) {
+function headersOf({ secret }: WebhookSettings, body: string, at: Date) {
   const id = `msg_${randomUUID()}`
-  const at = new Date()
   return {
     'content-type': 'application/json',
     'content-length': Buffer.byteLength(body),

@@ -7,6 +7,7 @@ import { Webhook } from 'standardwebhooks'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { memoryPorts } from '../../test/connector-ports.ts'
 import { freshGrant } from '../../test/fresh-grant.ts'
+import { createClock } from '../../test/host.ts'
 import { openWebhookLab, type WebhookLab } from '../../test/webhook-lab.ts'
 import { describeConnector } from './connector.contract.ts'
 import type { Connector, Credential, Held, Opening } from './port.ts'
@@ -102,6 +103,15 @@ test('a call that is not signed with the secret is refused', async () => {
   await expect(wrong.open()).rejects.toThrow(/401/)
   delete process.env.HALLIGAN_TEST_WHSEC
   await expect(wrong.open()).rejects.toThrow(/HALLIGAN_TEST_WHSEC holds no secret/)
+})
+
+test('calls are signed with the time that the connector is lent', async () => {
+  const clock = createClock()
+  const connector = lab.connector({ ...memoryPorts(), clock })
+  clock.stepWall(Date.now() - clock.read().wall)
+  expect(await connector.standing(lab.target)).toEqual([])
+  clock.stepWall(-360_000)
+  await expect(connector.standing(lab.target)).rejects.toThrow(/401/)
 })
 
 describe('the example receiver', () => {

@@ -26,10 +26,10 @@ export const makeWebhookConnector: MakeConnector = (settings, ports) =>
 
 export function webhookConnector(
   settings: WebhookSettings,
-  ports: Pick<ConnectorPorts, 'held' | 'vault'>,
+  ports: Pick<ConnectorPorts, 'clock' | 'held' | 'vault'>,
 ): Connector {
   const { accounts = [], target } = settings
-  const ask = askWith(settings)
+  const ask = askWith(settings, ports.clock)
   const lease = leaseAt(ask, target)
   const secrets = secretsOf(settings, ports)
 
