@@ -1,7 +1,7 @@
-import type { Instant } from '@halligan/core'
+import type { GrantId, Instant } from '@halligan/core'
 import { describe, expect, test } from 'vitest'
 import { createHost, grantNamed, type Host, start, targetName } from '../test/host.ts'
-import { accept, kinds, lifeMillis } from '../test/run.ts'
+import { accept, kinds, lifeMillis, receipts } from '../test/run.ts'
 import { patienceMillis } from './ask-target.ts'
 import { beginEnd } from './begin-end.ts'
 import {
@@ -299,6 +299,19 @@ describe('C-07 the connector itself is watched', () => {
     await started(it)
     expect(drifts(it.host, 'sick-pg')).toEqual(['connector_excess is a superuser'])
   })
+})
+
+test('INV-10 a grant whose note cannot be read is told once, and with the grant', async () => {
+  let unreadable: readonly GrantId[] = []
+  const it = beside((well) => ({ ...well, unreadable: async () => unreadable }))
+  const daemon = await started(it)
+  accept(it.site, ada, undefined, 'sick-pg', 600_000)
+  daemon.due.look()
+  await turns()
+  unreadable = [ada]
+  await pass(it.host, 3 * usualDaemonPace.driftMillis)
+  const told = receipts(it.host.books).filter(({ detail }) => detail.kind === 'drifted')
+  expect(told).toMatchObject([{ grant: ada, detail: { what: 'note_unreadable' } }])
 })
 
 test('EN-16 a grant that its target has lost is told within one interval', async () => {

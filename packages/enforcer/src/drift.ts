@@ -46,6 +46,7 @@ const failuresToTell = 2
 type Reading = Readonly<{
   standing: readonly GrantId[]
   strangers: readonly Difference[]
+  unreadable: readonly GrantId[]
   excess: readonly Excess[]
 }>
 
@@ -64,11 +65,17 @@ async function readTarget(
     async () => (await connector.strangers?.(target)) ?? [],
   )
   if (!strangers.ok) return strangers
+  const unreadable = await askTarget(
+    site,
+    async () => (await connector.unreadable?.(target)) ?? [],
+  )
+  if (!unreadable.ok) return unreadable
   const excess = await askTarget(site, async () => (await connector.excess?.(target)) ?? [])
   if (!excess.ok) return excess
   return ok({
     standing: standing.value,
     strangers: strangers.value,
+    unreadable: unreadable.value,
     excess: excess.value,
   })
 }
@@ -101,6 +108,7 @@ async function compare(
     ...[...unlisted]
       .filter((grant) => after.applied.has(grant))
       .map((grant) => ofGrant('unlisted', grant)),
+    ...read.unreadable.map((grant) => ofGrant('note_unreadable', grant)),
     ...read.strangers.map(({ what, object }) => ({ what, object, grant: null })),
     ...read.excess
       .filter(({ grave }) => grave)

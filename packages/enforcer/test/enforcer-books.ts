@@ -15,6 +15,12 @@ export type EnforcerBooks = Lent &
     forget(grant: GrantId): void
   }>
 
+/** What an enforcer may find on its shelf and cannot read. */
+export const damagedNotes = [
+  ['is cut off', '{"password":"'],
+  ['is of another version', '{"v":0}'],
+] as const
+
 /** Books of one target, in memory. */
 export function enforcerBooks(): EnforcerBooks {
   const known = new Map<GrantId, Held>()

@@ -6,8 +6,9 @@
  */
 import type { GrantId } from '@halligan/core'
 import type { Access } from './access.ts'
-import type { Notes } from './account-note.ts'
+import type { AccountNotes } from './account-note.ts'
 import type { SharedAccounts } from './check-out.ts'
+import { admitting } from './notes.ts'
 import type {
   Connector,
   Credential,
@@ -27,7 +28,7 @@ export type AccountTarget = Readonly<{
   endsAtOnce: number
   lock: Readonly<{ take(): Promise<void>; release(): Promise<void> }>
   held(): readonly Held[]
-  notes: Notes
+  notes: AccountNotes
   own: Access
   shared: SharedAccounts
   /** Why privileges that name no account mean nothing here, or null. */
@@ -68,6 +69,7 @@ export function accountConnector(at: AccountTarget): Connector {
     accounts: () => accounts,
     async apply(opening) {
       here(opening.target)
+      notes.mustBeReadable(opening.grant)
       const access = by(accountNamed(opening.privileges))
       try {
         const password = await access.open(opening)
@@ -80,12 +82,14 @@ export function accountConnector(at: AccountTarget): Connector {
       }
     },
     async reseal(grant, asked) {
+      notes.mustBeReadable(grant)
       const access = accessOf(grant, asked)
       return at.credentialOf(access.user(grant), await access.reseal(grant))
     },
     probePresent: async (grant, asked) => accessOf(grant, asked).isOpen(grant),
     end: async (grant, asked) => accessOf(grant, asked).end(grant),
-    probeAbsent: async (grant, asked) => accessOf(grant, asked).probe(grant),
+    probeAbsent: async (grant, asked) =>
+      admitting(notes, grant, await accessOf(grant, asked).probe(grant)),
     async cleanup(grant, asked) {
       await accessOf(grant, asked).cleanUp(grant)
       notes.drop(grant)
@@ -94,6 +98,10 @@ export function accountConnector(at: AccountTarget): Connector {
       here(asked)
       const open = await at.open(accounts)
       return [...new Set([...open.own, ...shared.openFor(open.accounts)])]
+    },
+    async unreadable(asked) {
+      here(asked)
+      return notes.unreadable(at.held())
     },
     rotate: shared.rotate,
     async snapshot(asked) {

@@ -10,7 +10,7 @@
 import type { GrantId, ProbeResult } from '@halligan/core'
 import type { Clock } from '../ports.ts'
 import type { Access } from './access.ts'
-import type { Notes } from './account-note.ts'
+import type { AccountNotes } from './account-note.ts'
 import { newPassword } from './new-password.ts'
 import type { Held, Opening } from './port.ts'
 import { oneAtATimePer } from './rounds.ts'
@@ -59,7 +59,7 @@ export type SharedAccounts = Readonly<{
 export type Counting = Readonly<{
   accounts: readonly string[]
   held(grant?: GrantId): readonly Held[]
-  notes: Notes
+  notes: AccountNotes
   clock: Clock
 }>
 
@@ -69,8 +69,6 @@ export function sharedAccounts(
 ): SharedAccounts {
   const { accounts, held, notes } = counting
   const quietly = oneAtATimePer<string>()
-  const isNotedIn = (account: string) => (grant: GrantId) =>
-    notes.get(grant)?.shared === account
   return {
     quietly,
     at: (account) => accessTo(counting, account, stepsAt(account), quietly),
@@ -82,13 +80,19 @@ export function sharedAccounts(
         return stepsAt(account).rotate()
       })
     },
-    of: (grant) => notes.get(grant)?.shared ?? accountOf(held(grant), grant),
+    of: (grant) => notes.of(grant)?.shared ?? accountOf(held(grant), grant),
     openFor: (open) => {
       const all = held()
-      return open.flatMap((account) => openFor(all, account).filter(isNotedIn(account)))
+      return open.flatMap((account) =>
+        openFor(all, account).filter(isNotedIn(notes, account)),
+      )
     },
   }
 }
+
+/** That it checked the account out. What was noted and cannot be read counts as that (INV-10). */
+const isNotedIn = (notes: AccountNotes, account: string) => (grant: GrantId) =>
+  notes.isUnreadable(grant) || notes.of(grant)?.shared === account
 
 function accessTo(
   { accounts, held, notes, clock }: Counting,
@@ -96,7 +100,7 @@ function accessTo(
   steps: AccountSteps,
   quietly: SharedAccounts['quietly'],
 ): Access {
-  const isNoted = (grant: GrantId) => notes.get(grant)?.shared === account
+  const isNoted = isNotedIn(notes, account)
   const isFor = (grant: GrantId) =>
     isNoted(grant) && openFor(held(), account).includes(grant)
   const isOver = (grant: GrantId) =>
@@ -143,7 +147,7 @@ function accessTo(
       quietly(account, async () =>
         isOver(grant) || isShared(grant)
           ? heldByBooks(held(grant), grant, clock.read().wall)
-          : steps.probe(notes.get(grant)?.password ?? null),
+          : steps.probe(notes.of(grant)?.password ?? null),
       ),
     cleanUp: (grant) => steps.forget(grant),
   }

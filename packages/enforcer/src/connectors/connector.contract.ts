@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { type ConnectorHarness, connectorCase } from '../../test/connector-case.ts'
+import { damagedNotes } from '../../test/enforcer-books.ts'
 import { freshGrant } from '../../test/fresh-grant.ts'
 import type { CountedHarness } from './counted-rights.contract.ts'
 import { type Credential, TargetTaken } from './port.ts'
@@ -85,6 +86,36 @@ export function describeConnector(
       await endAndProve(grant)
       await endAndProve(freshGrant())
     })
+
+    test.for(damagedNotes)(
+      'INV-10 a note that %s keeps no grant from its end, and nothing is made on it',
+      async ([, damaged], context) => {
+        const { target } = harness()
+        const grant = freshGrant()
+        const asked = await opening(grant)
+        const credential = await opened(grant)
+        if (books().shelf.get(grant, target) === null)
+          return context.skip('it notes nothing')
+        books().shelf.put(grant, target, damaged)
+        await restart()
+        expect(await connector().unreadable?.(target)).toEqual([grant])
+        expect(await connector().probePresent(grant, target)).toBe(true)
+        expect(await connector().standing(target)).toContain(grant)
+        const whatToDo = `enforcer end ${grant}`
+        await expect(connector().apply(asked)).rejects.toThrow(whatToDo)
+        await expect(connector().reseal(grant, target)).rejects.toThrow(whatToDo)
+        const session = await harness().enter(credential)
+        expect(await showsAbsence(grant)).toBe(false)
+        await end(grant)
+        expect(await session.hasAccess()).toBe(false)
+        await expect(harness().enter(credential)).rejects.toThrow()
+        expect(await connector().probeAbsent(grant, target)).toContainEqual(
+          expect.objectContaining({ probe: 'without_note', absent: true }),
+        )
+        await proveAndClean(grant)
+        expect(await connector().unreadable?.(target)).toEqual([])
+      },
+    )
 
     test('C-05 ending succeeds when somebody has removed the access by hand', async () => {
       const grant = freshGrant()

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { type ConnectorHarness, connectorCase } from '../../test/connector-case.ts'
+import { damagedNotes } from '../../test/enforcer-books.ts'
 import { freshGrant } from '../../test/fresh-grant.ts'
 
 /** The first privilege on ada's account, given and taken by somebody at the target, around the connector. */
@@ -18,7 +19,8 @@ export type CountedHarness = ConnectorHarness & Readonly<{ counted: CountedRight
 export function describeCountedRights(name: string, harnessed: () => CountedHarness): void {
   describe(`${name}, as a right that is counted`, () => {
     const of = connectorCase(harnessed)
-    const { harness, connector, opened, end, proveAndClean, endAndProve, restart } = of
+    const { harness, books, connector, opened, end, proveAndClean, endAndProve, restart } =
+      of
 
     test('EN-17 a right is taken when the last of its grants ends', async () => {
       const [first, second] = [freshGrant(), freshGrant()]
@@ -62,6 +64,45 @@ export function describeCountedRights(name: string, harnessed: () => CountedHarn
       await endAndProve(first)
       expect(await session.hasAccess()).toBe(false)
       await session.leave()
+    })
+
+    test.for(damagedNotes)(
+      'EN-17 a note that %s leaves the right to another grant, and takes it with the last',
+      async ([, damaged]) => {
+        const { target } = harness()
+        for (const [unread, at] of [
+          [0, 0],
+          [1, 0],
+          [1, 1],
+        ] as const) {
+          const grants = [freshGrant(), freshGrant()] as const
+          const session = await harness().enter(await opened(grants[0]))
+          await opened(grants[1])
+          books().shelf.put(grants[unread], target, damaged)
+          const [first, last] = at === 0 ? grants : [grants[1], grants[0]]
+          await endAndProve(first)
+          expect(await session.hasAccess()).toBe(true)
+          expect(await connector().probePresent(last, target)).toBe(true)
+          await end(last)
+          expect(await session.hasAccess()).toBe(false)
+          await proveAndClean(last)
+        }
+      },
+    )
+
+    test('EN-17 beside a note that cannot be read no right is called older', async () => {
+      const [first, second] = [freshGrant(), freshGrant()]
+      await opened(first)
+      books().shelf.put(first, harness().target, 'nothing of ours')
+      // Where the right is one and the same, it is refused until the first has ended.
+      await opened(second).catch((error: Error) =>
+        expect(error.message).toContain(`enforcer end ${first}`),
+      )
+      await endAndProve(first)
+      const session = await harness().enter(await opened(second))
+      await end(second)
+      expect(await session.hasAccess()).toBe(false)
+      await proveAndClean(second)
     })
 
     test('EN-17 an extension has no gap', async () => {

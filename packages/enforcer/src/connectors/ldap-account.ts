@@ -99,7 +99,7 @@ export async function checkOut(
 /** Nothing was exposed: nothing needs to change. */
 async function takeBack(site: Site, grant: GrantId, name: string, dn: string) {
   if (isShared(site, grant, name)) return
-  if (site.notes.of(grant) !== null) await setSecret(site, name, dn, newPassword())
+  if (site.notes.known(grant) !== null) await setSecret(site, name, dn, newPassword())
 }
 
 /** In the vault before it is at the directory, and exactly one value there, whatever others were added. */
@@ -112,28 +112,44 @@ async function setSecret(
   const { settings, vault } = site
   await settleProposal(site, name, dn)
   await vault.propose(settings.target, name, secret)
-  await onSession(site.connect, ({ client }) =>
-    client.modify(dn, replacing('userPassword', [hashed(secret, settings.passwordScheme)])),
-  )
+  await replaceSecret(site, dn, secret)
   if ((await opens(settings, settings.url, dn, secret)) !== true)
     throw new Error(`the new secret of account ${name} does not open it`)
   await vault.confirm(settings.target, name)
 }
 
-/** A proposal that the directory had taken when we died is the only secret that works: the next must not overwrite it. */
-async function settleProposal({ settings, vault }: Site, name: string, dn: string) {
+/**
+ * A proposal that the directory had taken when we died is the only secret that works. Where it does not say, it is given the
+ * proposal again: after that, the vault has it whatever comes of the next.
+ */
+async function settleProposal(site: Site, name: string, dn: string): Promise<void> {
+  const { settings, vault } = site
   const { proposed } = await vault.secrets(settings.target, name)
-  if (proposed !== null && (await opens(settings, settings.url, dn, proposed)) === true)
-    await vault.confirm(settings.target, name)
+  if (proposed === null) return
+  const isOpen = await opens(settings, settings.url, dn, proposed)
+  if (isOpen === false) return
+  if (isOpen === null) await replaceSecret(site, dn, proposed)
+  await vault.confirm(settings.target, name)
 }
+
+const replaceSecret = ({ settings, connect }: Site, dn: string, secret: string) =>
+  onSession(connect, ({ client }) =>
+    client.modify(dn, replacing('userPassword', [hashed(secret, settings.passwordScheme)])),
+  )
 
 /** Locks whoever has the exposed secret out, by replacing it. */
 export async function endAccount(site: Site, grant: GrantId, name: string): Promise<void> {
   const dn = accountNamed(site.settings, name)
   await site.inAccount(dn, async () => {
     if (isShared(site, grant, name)) return
-    const exposed = site.notes.of(grant)?.secret
+    const note = site.notes.known(grant)
+    const exposed = note?.secret
     const { current } = await site.vault.secrets(site.settings.target, name)
+    if (note?.byOrder === true && exposed === null) {
+      await setSecret(site, name, dn, newPassword())
+      // By this it is known to be replaced. Where the vault had none, nothing is left to try.
+      return site.notes.put(grant, { ...note, secret: current ?? newPassword() })
+    }
     const isReplaced = exposed === undefined || exposed === null || exposed !== current
     if (isReplaced && !(await stillOpens(site, dn, exposed ?? null))) return
     await setSecret(site, name, dn, newPassword())

@@ -171,7 +171,9 @@ async function noted(
     mine,
     ...others.map((other) => rightIn(site.notes.of(other.grant), account, group)),
   ].find((right) => right !== null)
-  return known ?? { group, before: true, nested: await nested() }
+  if (known !== undefined) return known
+  for (const other of others) site.notes.mustBeReadable(other.grant)
+  return { group, before: true, nested: await nested() }
 
   function nested() {
     return viaOtherGroups(
@@ -208,7 +210,7 @@ export function rightsOfItsOwn(
   site: Site,
   grant: GrantId,
 ): readonly Readonly<{ right: NotedRight; isItsOwn: boolean }>[] {
-  const note = site.notes.of(grant)
+  const note = site.notes.known(grant)
   const account = note?.account ?? null
   if (note === null || account === null) return []
   return note.rights.map((right) => ({
@@ -238,7 +240,7 @@ export async function endGroups(site: Site, grant: GrantId): Promise<void> {
 }
 
 function accountOf(site: Site, grant: GrantId): string | null {
-  const noted = site.notes.of(grant)
+  const noted = site.notes.known(grant)
   if (noted !== null) return noted.rights.length === 0 ? null : noted.account
   const held = site.held(site.settings.target, grant).find((each) => each.grant === grant)
   const plan = held === undefined ? null : planOf(site.settings, held)
@@ -257,7 +259,7 @@ async function removeRights(
   grant: GrantId,
   account: string,
 ): Promise<void> {
-  const note = site.notes.of(grant)
+  const note = site.notes.known(grant)
   const ended: string[] = []
   await tryAll(
     `${grant} is not ended`,
@@ -276,6 +278,8 @@ async function removeRights(
 }
 
 function inherit(site: Site, grant: GrantId, account: string, right: NotedRight): void {
+  // What cannot be read is not written over: by its order it counts the right as its own.
+  if (site.notes.isUnreadable(grant)) return
   const note = site.notes.of(grant) ?? blankNote
   if (rightIn(note, account, right.group) !== null) return
   site.notes.put(grant, { ...note, account, rights: [...note.rights, right] })

@@ -5,9 +5,10 @@
  * @module
  */
 import type { GrantId } from '@halligan/core'
-import { isRecord } from '../strict-fields.ts'
-import { dnKey } from './ldap-dn.ts'
+import { isCount, isRecord, isText } from '../strict-fields.ts'
+import { dnKey, dnOfGrant } from './ldap-dn.ts'
 import type { LdapSettings } from './ldap-settings.ts'
+import { notesOn, type Notes as ShelfNotes } from './notes.ts'
 import type { Held } from './port.ts'
 import type { ConnectorPorts } from './registry.ts'
 
@@ -57,6 +58,8 @@ export type Note = Readonly<{
   secret: string | null
   /** When the access was first taken away, by the clock of this host. */
   removedAt: number | null
+  /** Put together by the order, because what was noted first could not be read. */
+  byOrder: boolean
 }>
 
 export const blankNote: Note = {
@@ -64,28 +67,74 @@ export const blankNote: Note = {
   rights: [],
   secret: null,
   removedAt: null,
+  byOrder: false,
 }
 
-export type Notes = Readonly<{
-  of(grant: GrantId): Note | null
-  put(grant: GrantId, note: Note): void
-}>
+export type Notes = ShelfNotes<Note> &
+  Readonly<{
+    /**
+     * The note; or, where it cannot be read, one by the order. Then nobody knows whether a right was there before, and it
+     * counts as the grant's own: unknown counts as granted (INV-10).
+     */
+    known(grant: GrantId): Note | null
+  }>
 
-export const notesOn = (
-  { shelf }: Pick<ConnectorPorts, 'shelf'>,
-  target: string,
-): Notes => ({
-  of(grant) {
-    const text = shelf.get(grant, target)
-    if (text === null) return null
-    const parsed: unknown = JSON.parse(text)
-    if (!isRecord(parsed)) throw new Error(`the note of ${grant} is damaged`)
-    return { ...blankNote, ...(parsed as Partial<Note>) }
-  },
-  put(grant, note) {
-    shelf.put(grant, target, JSON.stringify(note))
-  },
-})
+export function notesIn(
+  settings: LdapSettings,
+  { shelf, held }: Pick<ConnectorPorts, 'shelf' | 'held'>,
+): Notes {
+  const { target } = settings
+  const shelved = notesOn(shelf, target, noteIn)
+  const byOrder = (grant: GrantId): Note | null => {
+    const order = held(target, grant).find((each) => each.grant === grant)
+    const plan = order === undefined ? 'not_held' : planOf(settings, order)
+    if (typeof plan === 'string') return null
+    const groups = plan.kind === 'groups' ? plan.groups : []
+    const rights = groups.map((group) => ({ group, before: false, nested: false }))
+    return { ...blankNote, account: dnOf(settings, grant, plan), rights, byOrder: true }
+  }
+  return {
+    ...shelved,
+    known: (grant) =>
+      shelved.of(grant) ?? (shelved.isUnreadable(grant) ? byOrder(grant) : null),
+    isUnreadable: (grant) =>
+      shelved.isUnreadable(grant) || shelved.of(grant)?.byOrder === true,
+  }
+}
+
+/** Whose rights, or whose password, the plan gives away; null for what the settings do not name any more. */
+function dnOf(
+  { container, sharedAccounts }: LdapSettings,
+  grant: GrantId,
+  plan: Plan,
+): string | null {
+  if (plan.kind === 'groups') return plan.account
+  if (plan.kind === 'account') return sharedAccounts[plan.name] ?? null
+  return container === null ? null : dnOfGrant(grant, container)
+}
+
+function noteIn(value: unknown): Note | null {
+  const note: unknown = isRecord(value) ? { byOrder: false, ...value } : null
+  return isNote(note) ? note : null
+}
+
+const isNote = (note: unknown): note is Note =>
+  isRecord(note) &&
+  isNullOr(isText)(note.account) &&
+  Array.isArray(note.rights) &&
+  note.rights.every(isRight) &&
+  isNullOr(isText)(note.secret) &&
+  isNullOr(isCount(0))(note.removedAt) &&
+  typeof note.byOrder === 'boolean'
+
+const isNullOr = (check: (value: unknown) => boolean) => (value: unknown) =>
+  value === null || check(value)
+
+const isRight = (value: unknown): boolean =>
+  isRecord(value) &&
+  isText(value.group) &&
+  typeof value.before === 'boolean' &&
+  typeof value.nested === 'boolean'
 
 /** Whether the grant, as the books have it, confers this very right on this very account. */
 export function confers(

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { memoryPorts } from '../../test/connector-ports.ts'
 import { freshGrant } from '../../test/fresh-grant.ts'
 import type { Site } from './ldap-groups.ts'
-import { blankNote, notesOn } from './ldap-plan.ts'
+import { blankNote, notesIn } from './ldap-plan.ts'
 import { probeAbsence } from './ldap-probe.ts'
 import { ldapSettings } from './ldap-settings.ts'
 import type { Held } from './port.ts'
@@ -42,7 +42,7 @@ function siteAt(url: string): Site {
     ...{ privileges: ['account:ops'], phase: 'ending' },
   }
   const ports = memoryPorts(() => [held])
-  const notes = notesOn(ports, settings.target)
+  const notes = notesIn(settings, ports)
   notes.put(grant, { ...blankNote, account: 'uid=ops,dc=lab', secret: 'handed out' })
   const unasked = () => Promise.reject(new Error('nobody asks for that'))
   return {

@@ -51,7 +51,7 @@ async function readGroups(
   session: Session,
   grant: GrantId,
 ): Promise<readonly Reading[]> {
-  const account = site.notes.of(grant)?.account ?? ''
+  const account = site.notes.known(grant)?.account ?? ''
   const rights = rightsOfItsOwn(site, grant)
   if (rights.length === 0) return [{ probe: 'rights_of_this_grant', absent: true }]
   let [direct, nested, isOthers] = [false, false, false]
@@ -165,12 +165,17 @@ async function readLogin(
   url: string,
   grant: GrantId,
 ): Promise<readonly Reading[]> {
-  const note = site.notes.of(grant)
-  if (note?.secret === undefined || note.secret === null || note.account === null) return []
+  const note = site.notes.known(grant)
+  if (note === null || note.account === null) return []
   const held = site.held(site.settings.target, grant).find((each) => each.grant === grant)
   const name = held === undefined ? null : sharedAccountIn(site.settings, held.privileges)
   if (name !== null && isShared(site, grant, name))
     return [{ probe: 'held_by_this_grant', absent: held?.phase !== 'standing' }]
+  if (note.secret === null) {
+    // What was handed out is not known before the ending has replaced whatever it was.
+    const isUnknown = note.byOrder && name !== null
+    return isUnknown ? [{ probe: 'bind', absent: false }] : []
+  }
   const isOpen = await opens(site.settings, url, note.account, note.secret)
   // Of a shared account, nothing else says that it was taken back.
   if (isOpen === null && name !== null)
@@ -181,7 +186,7 @@ async function readLogin(
 /** Clients believe a membership for a while after it is gone (EN-08): absence is not claimed before that is over. */
 function residual(site: Site, grant: GrantId): readonly ProbeResult[] {
   const seconds = site.settings.residualSeconds
-  const note = site.notes.of(grant)
+  const note = site.notes.known(grant)
   if (seconds === null || seconds === 0 || note === null) return []
   if (!rightsOfItsOwn(site, grant).some(({ isItsOwn }) => isItsOwn)) return []
   const at = site.clock.read().wall
@@ -191,7 +196,7 @@ function residual(site: Site, grant: GrantId): readonly ProbeResult[] {
 
 /** True once the prober sees all of it, and what was handed out opens the entry. */
 export async function probePresence(site: Site, grant: GrantId): Promise<boolean> {
-  const note = site.notes.of(grant)
+  const note = site.notes.known(grant)
   const account = note?.account ?? null
   if (note === null || account === null) return false
   const held = site.held(site.settings.target, grant).find((each) => each.grant === grant)
@@ -206,10 +211,14 @@ export async function probePresence(site: Site, grant: GrantId): Promise<boolean
     for (const group of groups)
       if (!(await isMemberOf(session, groupNamed(site.settings, group), account)))
         return false
-    if (note.secret === null) return note.rights.length > 0
+    if (note.secret === null)
+      return note.byOrder ? isThere(session, account) : note.rights.length > 0
     return (await opens(site.settings, site.settings.url, account, note.secret)) === true
   })
 }
+
+const isThere = async (session: Session, dn: string): Promise<boolean> =>
+  (await readEntry(session, dn)) !== null
 
 /** Grants whose access this target shows. */
 export async function standingGrants(site: Site): Promise<readonly GrantId[]> {

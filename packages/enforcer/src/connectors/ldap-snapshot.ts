@@ -127,7 +127,7 @@ function membershipsOfGrants(site: Site): ReadonlySet<string> {
   const { settings } = site
   const found = new Set<string>()
   for (const held of site.held(settings.target)) {
-    const note = held.phase === 'closing' ? null : site.notes.of(held.grant)
+    const note = held.phase === 'closing' ? null : site.notes.known(held.grant)
     for (const { group, before } of note?.rights ?? [])
       if (!before && note !== null && note.account !== null)
         found.add(membership(note.account, groupNamed(settings, group).dn))

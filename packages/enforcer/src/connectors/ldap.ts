@@ -12,13 +12,14 @@ import { readEvidence } from './ldap-evidence.ts'
 import { applyGroups, endGroups, type Site } from './ldap-groups.ts'
 import { ldapLock } from './ldap-lock.ts'
 import { groupsOf } from './ldap-nesting.ts'
-import { notesOn, type Plan, planOf } from './ldap-plan.ts'
+import { notesIn, type Plan, planOf } from './ldap-plan.ts'
 import { probeAbsence, probePresence, standingGrants } from './ldap-probe.ts'
 import { connectAs, onSession, readEntry, tryAll, within } from './ldap-session.ts'
 import { type LdapSettings, ldapSettings } from './ldap-settings.ts'
 import { differenceOf, takeSnapshot } from './ldap-snapshot.ts'
 import { excessOf, strangersOf } from './ldap-strangers.ts'
 import { newPassword } from './new-password.ts'
+import { admitting } from './notes.ts'
 import type { Applied, Connector, Credential, Opening } from './port.ts'
 import type { ConnectorPorts, MakeConnector } from './registry.ts'
 import { whyNotCheckedOut } from './shared-account.ts'
@@ -35,7 +36,7 @@ export function ldapConnector(settings: LdapSettings, ports: ConnectorPorts): Co
     clock: ports.clock,
     held: ports.held,
     vault: ports.vault,
-    notes: notesOn(ports, settings.target),
+    notes: notesIn(settings, ports),
     lock: ldapLock(settings),
     connect: () => connectAs(settings, settings.connector),
     probe: (url) => connectAs(settings, settings.prober, url),
@@ -55,9 +56,12 @@ export function ldapConnector(settings: LdapSettings, ports: ConnectorPorts): Co
     reseal: (grant, target) => at(target, () => reseal(site, grant)),
     probePresent: (grant, target) => at(target, () => probePresence(site, grant)),
     end: (grant, target) => at(target, () => end(site, grant)),
-    probeAbsent: (grant, target) => at(target, () => probeAbsence(site, grant)),
-    cleanup: (grant, target) => at(target, () => cleanUp(site, ports, grant)),
+    probeAbsent: (grant, target) =>
+      at(target, async () => admitting(site.notes, grant, await probeAbsence(site, grant))),
+    cleanup: (grant, target) => at(target, () => cleanUp(site, grant)),
     standing: (target) => at(target, () => standingGrants(site)),
+    unreadable: (target) =>
+      at(target, async () => site.notes.unreadable(site.held(target))),
     excess: (target) => at(target, () => excessOf(site)),
     strangers: (target) => at(target, () => strangersOf(site)),
     evidence: (grant, target) => at(target, () => readEvidence(site, grant)),
@@ -98,7 +102,8 @@ function planned(site: Site, asked: Parameters<typeof planOf>[1]): Plan {
 }
 
 async function apply(site: Site, opening: Opening): Promise<Applied> {
-  const { settings } = site
+  const { settings, notes } = site
+  notes.mustBeReadable(opening.grant)
   const plan = planned(site, opening)
   if (plan.kind === 'groups') {
     const outcome = await applyGroups(site, opening, plan)
@@ -123,6 +128,7 @@ async function apply(site: Site, opening: Opening): Promise<Applied> {
 /** A membership has no secret: the person's own, which nobody here knows, opens it. */
 async function reseal(site: Site, grant: GrantId): Promise<Credential> {
   const { settings, notes } = site
+  notes.mustBeReadable(grant)
   const note = notes.of(grant)
   const held = site.held(settings.target, grant).find((each) => each.grant === grant)
   if (note === null || note.account === null || held?.phase !== 'standing')
@@ -152,11 +158,7 @@ async function end(site: Site, grant: GrantId): Promise<void> {
 }
 
 /** Nothing is left to drop: the ending has deleted the entry. That it has is looked at again. */
-async function cleanUp(
-  { settings, connect }: Site,
-  { shelf }: ConnectorPorts,
-  grant: GrantId,
-): Promise<void> {
+async function cleanUp({ settings, connect, notes }: Site, grant: GrantId): Promise<void> {
   if (settings.container !== null) {
     const dn = entryOf(settings, grant)
     const left = await onSession(connect, async (session) => [
@@ -165,7 +167,7 @@ async function cleanUp(
     ])
     if (left.length > 0) throw new Error(`${grant} left ${left.join(', ')}: end it first`)
   }
-  shelf.drop(grant, settings.target)
+  notes.drop(grant)
 }
 
 /** In the names of OpenLDAP's own environment where it has them. */

@@ -32,6 +32,7 @@ export async function applyGrant(
   opening: Opening,
 ): Promise<Applied> {
   const { grant, deadline, applyBefore } = opening
+  notes.mustBeReadable(grant)
   const hostNow = () => clock.read().wall
   const rights = rightsOf(settings, opening.privileges)
   const name = settings.accounts.get(opening.requester)
@@ -57,7 +58,7 @@ export async function applyGrant(
     groups: membershipsBefore(host, notes, grant, account, rights.groups),
     rule: draft === null ? null : rulesText(rule),
   }
-  notes.keep(grant, note)
+  notes.put(grant, note)
   if (rights.profiles.some(({ log }) => log)) beginEvidence(host, rule)
   if (hostNow() >= applyBefore) {
     draft?.discard()

@@ -57,7 +57,7 @@ function keepLife(host: LinuxHost, grant: GrantId, life: Life): void {
 
 function lifeOf(host: LinuxHost, grant: GrantId): Life | null {
   const text = readHostFile(host, lifeFile(grant))
-  const life: unknown = text === null ? null : JSON.parse(text)
+  const life: unknown = text === null ? null : parsed(text)
   // Written by `keepLife` alone; whoever can change it is root, and then it is for the persistence diff.
   return isRecord(life) ? (life as Life) : null
 }
@@ -71,7 +71,7 @@ export async function evidenceOf(
   grant: GrantId,
 ): Promise<SessionEvidence | null> {
   const life = lifeOf(host, grant)
-  if (life === null) return null
+  if (life === null) return unlessNothing(host, grant)
   const sessions = grantsWithRecords(host)
     .filter((other) => lifeOf(host, other)?.account === life.account)
     .flatMap((other) => sessionsIn(host, other))
@@ -91,6 +91,12 @@ export async function evidenceOf(
   if (text.length > mostCharacters) complete = false
   return { what: 'sudo_output', text: text.slice(0, mostCharacters), complete }
 }
+
+/** Records are there, and nothing says any more whose they are and from when: they stay where they are. */
+const unlessNothing = (host: LinuxHost, grant: GrantId): SessionEvidence | null =>
+  readHostFile(host, lifeFile(grant)) === null
+    ? null
+    : { what: 'sudo_output', text: `see ${logFolderOf(grant)}`, complete: false }
 
 type Session = Readonly<{
   folder: string
@@ -145,7 +151,7 @@ const parsed = (text: string): unknown => {
   try {
     return JSON.parse(text)
   } catch (error) {
-    // sudo may have been killed while it wrote.
+    // Whoever wrote it may have been killed meanwhile.
     if (error instanceof SyntaxError) return null
     throw error
   }

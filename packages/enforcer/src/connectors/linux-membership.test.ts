@@ -39,7 +39,7 @@ test.each([
       ...{ account: 'ada', uid: 1000, since: { boot: '', ticks: 0 }, rule: null },
       groups: { repair: { gid: 500, stood: false } },
     }
-    notes.keep(earlier, note)
+    notes.put(earlier, note)
     const host = { before: () => [], root: () => root }
     const account = { name: 'ada', uid: 1000, gid: 1000, home: '/home/ada' }
     expect(membershipsBefore(host, notes, later, account, ['repair'])).toEqual({

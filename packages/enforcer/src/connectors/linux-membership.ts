@@ -20,8 +20,9 @@ export function membershipsBefore(
   return Object.fromEntries(
     groups.map((group) => {
       const { gid, members } = localGroup(host, group)
-      const told = notes.membership(grant, name, group)
-      const stood = gid === primary || (members.includes(name) && (told?.stood ?? true))
+      const stood =
+        gid === primary ||
+        (members.includes(name) && (notes.membership(grant, name, group)?.stood ?? true))
       return [group, { gid, stood }]
     }),
   )
@@ -34,7 +35,7 @@ export async function join(host: LinuxHost, notes: Notes, note: Note): Promise<v
     for (const { grant } of notes.others(null, note.account)) {
       const other = notes.of(grant)
       if (other?.groups[group] !== undefined)
-        notes.keep(grant, withMembership(other, group, { gid, stood }))
+        notes.put(grant, withMembership(other, group, { gid, stood }))
     }
     await addMember(host, note.account, group)
   }
@@ -55,9 +56,11 @@ export async function leave(
   for (const [group, membership] of Object.entries(note.groups)) {
     const holders = notes.holders(grant, note.account, group)
     for (const holder of holders) {
+      // What cannot be read is not written over: by its order it counts the membership as its own.
+      if (notes.isUnreadable(holder.grant)) continue
       const other = notes.of(holder.grant) ?? { ...note, groups: {}, rule: null }
       if (other.groups[group] === undefined)
-        notes.keep(holder.grant, withMembership(other, group, membership))
+        notes.put(holder.grant, withMembership(other, group, membership))
     }
     if (holders.length === 0 && !membership.stood && groupStands(host, group))
       await removeMember(host, note.account, group)

@@ -36,7 +36,7 @@ export async function takeSnapshot(
   held: readonly Held[],
 ): Promise<Snapshot> {
   const isOurs = (account: string, group: string) =>
-    held.some(({ grant }) => gave(notes.of(grant), account, group))
+    held.some(({ grant }) => gave(notes.memberships(grant), account, group))
   const isOurRule = (path: string) => {
     const grant = grantOfFile(path.replace('/etc/sudoers.d/', '').replace(/\.new$/, ''))
     return held.some((other) => other.grant === grant)

@@ -2,7 +2,7 @@ import type { GrantId } from '@halligan/core'
 import { isMember, localGroups } from './linux-groups.ts'
 import type { LinuxHost } from './linux-host.ts'
 import { groupStands } from './linux-membership.ts'
-import type { Note, Notes } from './linux-note.ts'
+import type { Memberships, Notes } from './linux-note.ts'
 import type { LinuxSettings } from './linux-settings.ts'
 import { grantOfFile, isDraft, ruleFiles, ruleTextOf } from './linux-sudoers.ts'
 import type { Difference, Excess, Held } from './port.ts'
@@ -27,16 +27,16 @@ function stands(
   grant: GrantId,
   phase: Held['phase'],
 ): boolean {
-  const note = notes.of(grant)
-  const groups = Object.entries(note?.groups ?? {})
-  if (note === null || groups.length === 0) return false
+  const given = notes.memberships(grant)
+  const groups = Object.entries(given?.groups ?? {})
+  if (given === null || groups.length === 0) return false
   const isIn = (group: string) =>
-    groupStands(host, group) && isMember(host, note.account, group)
+    groupStands(host, group) && isMember(host, given.account, group)
   return phase === 'standing'
     ? groups.every(([group, { stood }]) => stood || isIn(group))
     : groups.some(
         ([group, { stood }]) =>
-          !stood && notes.holders(grant, note.account, group).length === 0 && isIn(group),
+          !stood && notes.holders(grant, given.account, group).length === 0 && isIn(group),
       )
 }
 
@@ -74,7 +74,9 @@ function foreignMembers(
     if (known === null) return []
     return members
       .filter((member) => !known.includes(member))
-      .filter((member) => !held.some(({ grant }) => gave(notes.of(grant), member, name)))
+      .filter(
+        (member) => !held.some(({ grant }) => gave(notes.memberships(grant), member, name)),
+      )
       .map((member) => ({
         what: 'foreign_member',
         object: JSON.stringify(`${member} in ${name}`),
@@ -83,8 +85,8 @@ function foreignMembers(
 }
 
 /** Whether the membership came with the grant. */
-export const gave = (note: Note | null, account: string, group: string): boolean =>
-  note?.account === account && note.groups[group]?.stood === false
+export const gave = (given: Memberships | null, account: string, group: string): boolean =>
+  given?.account === account && given.groups[group]?.stood === false
 
 /** Whoever writes `sudoers.d` is root, by whatever way: that is the work itself, and not beyond it. */
 export const excessOf = ({ profiles }: LinuxSettings): readonly Excess[] => [

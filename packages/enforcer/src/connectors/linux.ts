@@ -2,6 +2,7 @@ import type { GrantId } from '@halligan/core'
 import { applyGrant } from './linux-apply.ts'
 import { endAccess } from './linux-ending.ts'
 import { dropEvidence, endEvidence, evidenceOf } from './linux-evidence.ts'
+import { localGroups } from './linux-groups.ts'
 import { findAccount, type LinuxHost, thisHost } from './linux-host.ts'
 import { lacksOf } from './linux-lacks.ts'
 import { hostLock } from './linux-lock.ts'
@@ -11,6 +12,7 @@ import { type LinuxSettings, linuxSettings, rightsOf } from './linux-settings.ts
 import { differenceOf, takeSnapshot } from './linux-snapshot.ts'
 import { excessOf, standingOn, strangersOn } from './linux-strangers.ts'
 import { accountInRule, removeRule, ruleTextOf } from './linux-sudoers.ts'
+import { admitting } from './notes.ts'
 import type { Connector, Opening } from './port.ts'
 import type { ConnectorPorts, MakeConnector } from './registry.ts'
 import { oneAtATimePer } from './rounds.ts'
@@ -59,25 +61,27 @@ export function linuxConnector(
     },
     reseal: async (grant, target) => {
       own(target)
+      notes.mustBeReadable(grant)
       return lock.whileHeld(() => resealed(settings, ports, host, notes, grant))
     },
     probePresent: async (grant, target) => {
       own(target)
-      return probePresence(host, grant, notes.of(grant))
+      return probePresence(host, grant, await knownOf(host, notes, grant))
     },
     end: async (grant, target) => {
       own(target)
       await inTurn(accountOf(grant), async () => {
-        const note = notes.of(grant) ?? (await noteInRule(host, grant))
-        await endAccess(host, notes, grant, note)
+        await endAccess(host, notes, grant, await knownOf(host, notes, grant))
       })
       endEvidence(host, grant, clock.read().wall)
     },
     probeAbsent: async (grant, target) => {
       own(target)
-      const readings = await probeAbsence(host, notes, grant, notes.of(grant))
+      const known = await knownOf(host, notes, grant)
+      const read = await probeAbsence(host, notes, grant, known)
       const at = clock.read().wall
-      return readings.map(([probe, absent]) => ({ probe, absent, at }))
+      const readings = read.map(([probe, absent]) => ({ probe, absent, at }))
+      return admitting(notes, grant, readings)
     },
     evidence: async (grant, target) => {
       own(target)
@@ -97,6 +101,10 @@ export function linuxConnector(
       own(target)
       return strangersOn(host, settings, notes, ports.held(target))
     },
+    unreadable: async (target) => {
+      own(target)
+      return notes.unreadable(ports.held(target))
+    },
     excess: async (target) => {
       own(target)
       return excessOf(settings)
@@ -114,14 +122,31 @@ function whyRefused(settings: LinuxSettings, opening: Opening): string | null {
   return settings.accounts.has(opening.requester) ? null : 'no_account'
 }
 
-/** Of a rule that came back after all was forgotten (C-08): whatever runs through sudo unexplained may be its work. */
-async function noteInRule(host: LinuxHost, grant: GrantId): Promise<Note | null> {
+/**
+ * What is noted. Of a note that cannot be read, and of a rule that came back after all was forgotten (C-08), what the order, the
+ * rule and the name service say: whatever runs through sudo unexplained may then be the grant's work.
+ */
+async function knownOf(
+  host: LinuxHost,
+  notes: Notes,
+  grant: GrantId,
+): Promise<Note | null> {
+  const noted = notes.of(grant)
+  if (noted !== null) return noted
+  const given = notes.memberships(grant)
   const rule = ruleTextOf(host, grant)
-  const name = rule === null ? null : accountInRule(rule)
+  const name = given?.account ?? accountInRule(rule ?? '')
   const account = name === null ? null : await findAccount(host, name)
   if (account === null) return null
+  const groups = localGroups(host).flatMap(({ name, gid }) => {
+    const membership = given?.groups[name]
+    return membership === undefined ? [] : [[name, { gid, ...membership }] as const]
+  })
   const { name: known, uid } = account
-  return { account: known, uid, since: { boot: '', ticks: 0 }, groups: {}, rule }
+  return {
+    ...{ account: known, uid, since: { boot: '', ticks: 0 } },
+    ...{ groups: Object.fromEntries(groups), rule },
+  }
 }
 
 /** There is no secret to renew: the same words again, for a grant that stands. */

@@ -1,5 +1,5 @@
 import type { Access } from './access.ts'
-import { type Notes, ownNote } from './account-note.ts'
+import { type AccountNotes, ownNote } from './account-note.ts'
 import {
   accountOf,
   applyAccount,
@@ -23,7 +23,7 @@ export type AccessPorts = Readonly<{
   connect: Connect
   settings: MariadbSettings
   lock: TargetLock
-  notes: Notes
+  notes: AccountNotes
 }>
 
 /** Each grant has an account of its own, which is dropped with it. */
@@ -47,7 +47,7 @@ export function ownAccounts(ports: AccessPorts): Access {
       return mayLogIn(found) && found.roles > 0
     },
     end: (grant) => end(accountOf(grant)),
-    probe: (grant) => probe(accountOf(grant), notes.get(grant)?.password ?? null),
+    probe: (grant) => probe(accountOf(grant), notes.of(grant)?.password ?? null),
     cleanUp: async (grant) => {
       await onSession(connect, async (session) => {
         const account = accountOf(grant)

@@ -3,13 +3,12 @@ import type { Clock } from '../ports.ts'
 import { endGrant } from './openssh-ending.ts'
 import { pinned } from './openssh-host.ts'
 import type { HeldHost } from './openssh-lock.ts'
-import { type Memory, remember, remembered } from './openssh-memory.ts'
+import type { Memories, Memory } from './openssh-memory.ts'
 import { type OpensshSettings, type Profile, profileOf } from './openssh-settings.ts'
 import { type Issued, issue } from './openssh-sign.ts'
 import type { Applied, Credential, Opening } from './port.ts'
-import type { ConnectorPorts } from './registry.ts'
 
-type Lent = Pick<ConnectorPorts, 'clock' | 'shelf'>
+type Lent = Readonly<{ clock: Clock; memories: Memories }>
 
 /**
  * A certificate that lets nobody in until a host admits its serial, which it does only before `applyBefore` on its own
@@ -17,19 +16,19 @@ type Lent = Pick<ConnectorPorts, 'clock' | 'shelf'>
  */
 export async function applyCertificate(
   settings: OpensshSettings,
-  { clock, shelf }: Lent,
+  { clock, memories }: Lent,
   held: readonly HeldHost[],
   opening: Opening,
 ): Promise<Applied> {
-  const { grant, target, privileges, applyBefore, deadline } = opening
+  const { grant, privileges, applyBefore, deadline } = opening
   const profile = profileOf(settings, privileges)
-  const before = remembered(shelf, grant, target)
+  const before = memories.of(grant)
   const asked = held.map(({ host }) => host.name)
   const { issued, memory } = await issueAnother(settings, clock, grant, profile, {
     ...{ certificates: [], privateKey: '', ...before, privileges, deadline },
     asked: [...new Set([...(before?.asked ?? []), ...asked])],
   })
-  remember(shelf, grant, target, memory)
+  memories.put(grant, memory)
   const answers = await askAll(held, [
     ...['admit', grant, String(issued.serial), String(applyBefore)],
     ...[seconds(deadline), flag(profile.record), flag(settings.uncontained)],
@@ -47,19 +46,18 @@ export async function applyCertificate(
 /** Every host that may let the old certificate in has to take the new one instead: none of them may be away. */
 export async function resealCertificate(
   settings: OpensshSettings,
-  { clock, shelf }: Lent,
+  { clock, memories }: Lent,
   held: readonly HeldHost[],
   grant: GrantId,
 ): Promise<Credential> {
-  const { target } = settings
-  const before = remembered(shelf, grant, target)
+  const before = memories.of(grant)
   if (before === null) throw new Error('nothing is remembered of this grant')
   const asked = held.filter(({ host }) => before.asked.includes(host.name))
   if (asked.length < before.asked.length)
     throw new Error(`not all of ${before.asked.join(', ')} can be reached`)
   const profile = profileOf(settings, before.privileges)
   const { issued, memory } = await issueAnother(settings, clock, grant, profile, before)
-  remember(shelf, grant, target, memory)
+  memories.put(grant, memory)
   mustBeAdmitted(await askAll(asked, ['replace', grant, String(issued.serial)]))
   return credentialOf(asked, profile, issued)
 }

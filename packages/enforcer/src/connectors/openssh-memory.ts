@@ -1,5 +1,7 @@
-import type { GrantId, Instant } from '@halligan/core'
+import type { Instant } from '@halligan/core'
 import type { SecretShelf } from '../store/port.ts'
+import { isCount, isRecord, isTexts } from '../strict-fields.ts'
+import { type Notes, notesOn } from './notes.ts'
 
 /** What the enforcer keeps of a grant's certificates until all of them are proven useless. */
 export type Memory = Readonly<{
@@ -13,19 +15,19 @@ export type Memory = Readonly<{
   asked: readonly string[]
 }>
 
-export function remembered(
-  shelf: SecretShelf,
-  grant: GrantId,
-  target: string,
-): Memory | null {
-  const text = shelf.get(grant, target)
-  return text === null ? null : (JSON.parse(text) as Memory)
-}
+export type Memories = Notes<Memory>
 
-/** On disk when it returns. */
-export const remember = (
-  shelf: SecretShelf,
-  grant: GrantId,
-  target: string,
-  memory: Memory,
-): void => shelf.put(grant, target, JSON.stringify(memory))
+export const memoriesIn = (shelf: SecretShelf, target: string): Memories =>
+  notesOn(shelf, target, (value) => (isMemory(value) ? value : null))
+
+const isMemory = (value: unknown): value is Memory =>
+  isRecord(value) &&
+  isTexts(value.privileges) &&
+  isCount(0)(value.deadline) &&
+  Array.isArray(value.certificates) &&
+  value.certificates.every(isCertificate) &&
+  typeof value.privateKey === 'string' &&
+  isTexts(value.asked)
+
+const isCertificate = (value: unknown): boolean =>
+  isRecord(value) && isTexts([value.serial, value.certificate])

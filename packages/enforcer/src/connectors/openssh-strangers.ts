@@ -2,12 +2,11 @@ import { createHash } from 'node:crypto'
 import { type GrantId, type Instant, parseGrantId } from '@halligan/core'
 import type { Clock } from '../ports.ts'
 import { type Answer, ask, sshOptions } from './openssh-host.ts'
-import { remembered } from './openssh-memory.ts'
+import type { Memories } from './openssh-memory.ts'
 import { environment, run } from './openssh-program.ts'
 import { fileOf, type OpensshHost, type OpensshSettings } from './openssh-settings.ts'
 import { caIsExposed, caPublicKey } from './openssh-sign.ts'
-import type { Difference, Excess } from './port.ts'
-import type { ConnectorPorts } from './registry.ts'
+import type { Difference, Excess, Held } from './port.ts'
 
 /** Every host's own list; throws when one is away, since what is not there then would be called missing. */
 const lists = (
@@ -38,12 +37,12 @@ export async function standingGrants(
  */
 export async function strangersOf(
   settings: OpensshSettings,
-  { shelf, held }: Pick<ConnectorPorts, 'shelf' | 'held'>,
+  memories: Memories,
+  held: readonly Held[],
 ): Promise<readonly Difference[]> {
-  const { target } = settings
   const own = new Set(
-    held(target).flatMap(({ grant }) =>
-      (remembered(shelf, grant, target)?.certificates ?? []).map(({ serial }) => serial),
+    held.flatMap(({ grant }) =>
+      (memories.of(grant)?.certificates ?? []).map(({ serial }) => serial),
     ),
   )
   return (await lists(settings)).flatMap(([host, answer]) =>

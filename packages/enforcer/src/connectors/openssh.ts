@@ -1,9 +1,10 @@
+import { admitting } from './notes.ts'
 import { applyCertificate, resealCertificate } from './openssh-apply.ts'
 import { endGrant } from './openssh-ending.ts'
 import { evidenceOf } from './openssh-evidence.ts'
 import { ask } from './openssh-host.ts'
 import { targetLock } from './openssh-lock.ts'
-import { remembered } from './openssh-memory.ts'
+import { memoriesIn } from './openssh-memory.ts'
 import { isAdmitted, probeHosts } from './openssh-probe.ts'
 import { type OpensshSettings, opensshSettings, refusalOf } from './openssh-settings.ts'
 import { differenceOf, takeSnapshot } from './openssh-snapshot.ts'
@@ -19,12 +20,13 @@ export function opensshConnector(
   settings: OpensshSettings,
   ports: Pick<ConnectorPorts, 'clock' | 'shelf' | 'held'>,
 ): Connector {
+  const { clock } = ports
   const lock = targetLock(settings)
+  const memories = memoriesIn(ports.shelf, settings.target)
+  const held = () => ports.held(settings.target)
   const own = (target: string) => {
     if (target !== settings.target) throw new Error(`${target} is not ${settings.target}`)
   }
-  const memoryOf = (grant: Parameters<Connector['end']>[0]) =>
-    remembered(ports.shelf, grant, settings.target)
 
   return {
     open: () => lock.take(),
@@ -37,23 +39,30 @@ export function opensshConnector(
     difference: differenceOf,
     apply: async (opening) => {
       own(opening.target)
-      return lock.whileHeld((held) => applyCertificate(settings, ports, held, opening))
+      memories.mustBeReadable(opening.grant)
+      return lock.whileHeld((hosts) =>
+        applyCertificate(settings, { clock, memories }, hosts, opening),
+      )
     },
     reseal: async (grant, target) => {
       own(target)
-      return lock.whileHeld((held) => resealCertificate(settings, ports, held, grant))
+      memories.mustBeReadable(grant)
+      return lock.whileHeld((hosts) =>
+        resealCertificate(settings, { clock, memories }, hosts, grant),
+      )
     },
     probePresent: async (grant, target) => {
       own(target)
-      return isAdmitted(settings, memoryOf(grant), grant)
+      return isAdmitted(settings, memories.of(grant), grant)
     },
     end: async (grant, target) => {
       own(target)
-      await endGrant(settings, memoryOf(grant), grant, ports.clock.read().wall)
+      await endGrant(settings, memories.of(grant), grant, clock.read().wall)
     },
     probeAbsent: async (grant, target) => {
       own(target)
-      return probeHosts(settings, memoryOf(grant), grant)
+      const readings = await probeHosts(settings, memories.of(grant), grant)
+      return admitting(memories, grant, readings)
     },
     evidence: async (grant, target) => {
       own(target)
@@ -64,7 +73,7 @@ export function opensshConnector(
       await Promise.all(
         settings.hosts.map((host) => ask(settings, host, ['forget', grant])),
       )
-      ports.shelf.drop(grant, target)
+      memories.drop(grant)
     },
     standing: async (target) => {
       own(target)
@@ -72,11 +81,15 @@ export function opensshConnector(
     },
     strangers: async (target) => {
       own(target)
-      return strangersOf(settings, ports)
+      return strangersOf(settings, memories, held())
+    },
+    unreadable: async (target) => {
+      own(target)
+      return memories.unreadable(held())
     },
     excess: async (target) => {
       own(target)
-      return excessOf(settings, ports.clock)
+      return excessOf(settings, clock)
     },
   }
 }

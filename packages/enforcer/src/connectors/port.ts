@@ -81,6 +81,11 @@ export interface Connector {
   cleanup(grant: GrantId, target: string): Promise<void>
   /** Grants of which this target shows access, whoever knows of them: drift is what no order explains. */
   standing(target: string): Promise<readonly GrantId[]>
+  /**
+   * Of the grants in the books, those of which the connector's own note cannot be read. They still end, by what the books and
+   * the target say; nothing is applied or resealed for them.
+   */
+  unreadable?(target: string): Promise<readonly GrantId[]>
   /** What the connector's own credential may do beyond its work. Empty is well. */
   excess?(target: string): Promise<readonly Excess[]>
   /** What the settings name and the target has not, in words: an opening would fail for it. Empty is well. */

@@ -1,5 +1,5 @@
 import type { Access } from './access.ts'
-import { type Notes, ownNote } from './account-note.ts'
+import { type AccountNotes, ownNote } from './account-note.ts'
 import { newPassword } from './new-password.ts'
 import { dropRole } from './postgres-cleanup.ts'
 import { endAccess } from './postgres-ending.ts'
@@ -17,7 +17,7 @@ export type Lent = Readonly<{
   connect: Connect
   settings: PostgresSettings
   lock: TargetLock
-  notes: Notes
+  notes: AccountNotes
 }>
 
 /** Logins made for one grant each, and dropped with it. */
@@ -52,7 +52,7 @@ export function ownLogins({ connect, settings, lock, notes }: Lent): Access {
     end: (grant) => end(roleOf(grant)),
     probe: (grant) =>
       probe(roleOf(grant), () => {
-        const password = notes.get(grant)?.password
+        const password = notes.of(grant)?.password
         return password === undefined
           ? null
           : loginConfig(settings, roleOf(grant), password)

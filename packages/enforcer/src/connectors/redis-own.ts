@@ -1,6 +1,6 @@
 import type { GrantId, Instant } from '@halligan/core'
 import type { Access } from './access.ts'
-import { type Notes, ownNote } from './account-note.ts'
+import { type AccountNotes, ownNote } from './account-note.ts'
 import { newPassword } from './new-password.ts'
 import type { Opening } from './port.ts'
 import { endAccess } from './redis-ending.ts'
@@ -25,7 +25,7 @@ export type AccessPorts = Readonly<{
   connect: Connect
   settings: RedisSettings
   lock: TargetLock
-  notes: Notes
+  notes: AccountNotes
 }>
 
 /** Each grant has a user of its own, which is deleted with it. */
@@ -51,7 +51,7 @@ export function ownUsers(ports: AccessPorts): Access {
     },
     end: (grant) => endAccess(connect, userOf(grant), 'delete'),
     probe: (grant) => {
-      const password = notes.get(grant)?.password ?? null
+      const password = notes.of(grant)?.password ?? null
       return probeUser(connect, settings, userOf(grant), password)
     },
     cleanUp: async (grant) => {
@@ -107,7 +107,7 @@ async function reseal(
   )
   const found = await readUser(session, user)
   if (!mayLogIn(found)) throw new Error(`${user} may not log in any more`)
-  const rights = notes.get(grant)?.rights ?? null
+  const rights = notes.of(grant)?.rights ?? null
   const changing = ['ACL', 'SETUSER', user, 'resetpass', `#${hashOf(password)}`]
   await gate.open([changing, ...saving(session)])
   notes.put(grant, { ...ownNote(password), rights })

@@ -1,5 +1,5 @@
 import type { Vault } from '../store/port.ts'
-import type { Notes } from './account-note.ts'
+import type { AccountNotes } from './account-note.ts'
 import type { SharedAccounts } from './check-out.ts'
 import type { Difference, Excess, Held } from './port.ts'
 import { keyPrefix } from './redis-lock.ts'
@@ -51,7 +51,7 @@ type Known = Readonly<{
   accounts: readonly string[]
   target: string
   vault: Vault
-  notes: Notes
+  notes: AccountNotes
   held(): readonly Held[]
   shared: SharedAccounts
 }>
@@ -62,7 +62,7 @@ async function changedUsers(
   { notes, held }: Pick<Known, 'notes' | 'held'>,
 ): Promise<Difference[]> {
   const given = held().flatMap(({ grant, phase }) => {
-    const rights = notes.get(grant)?.rights ?? null
+    const rights = notes.of(grant)?.rights ?? null
     return rights === null || phase !== 'standing' ? [] : [{ user: userOf(grant), rights }]
   })
   const changed: Difference[] = []

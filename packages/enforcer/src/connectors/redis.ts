@@ -1,6 +1,6 @@
 import type { GrantId } from '@halligan/core'
 import { accountConnector } from './account-connector.ts'
-import { notesIn } from './account-note.ts'
+import { accountNotesIn } from './account-note.ts'
 import { sharedAccounts } from './check-out.ts'
 import type { Connector, Credential } from './port.ts'
 import { evidenceOf } from './redis-evidence.ts'
@@ -26,7 +26,7 @@ export function redisConnector(
   const { target, accounts = [], profiles = {} } = settings
   const connect = connectWith(settings)
   const lock = targetLock(connect, target)
-  const notes = notesIn(shelf, target)
+  const notes = accountNotesIn(shelf, target)
   const held = (grant?: GrantId) => heldAt(target, grant)
   const shared = sharedAccounts(
     { accounts, held, notes, clock },

@@ -1,5 +1,6 @@
 import type { GrantId } from '@halligan/core'
 import { describe, expect, test } from 'vitest'
+import { damagedNotes } from '../../test/enforcer-books.ts'
 import { freshGrant } from '../../test/fresh-grant.ts'
 import {
   type SharedAccountHarness,
@@ -58,6 +59,35 @@ export function describeSharedAccount(
       await seal()
       await cleanUp(grant)
     })
+
+    test.for(damagedNotes)(
+      'INV-10 a note that %s keeps no check-out from its end, nor the account from its rotation',
+      async ([, damaged], context) => {
+        const [grant, extension] = [freshGrant(), freshGrant()]
+        const credential = await checkOut(grant)
+        const isNoted = at.books.shelf.get(grant, target()) !== null
+        if (isNoted) {
+          at.books.shelf.put(grant, target(), damaged)
+          await reboot()
+          expect(await at.connector.unreadable?.(target())).toEqual([grant])
+          expect(await at.connector.standing(target())).toEqual([grant])
+          const whatToDo = `enforcer end ${grant}`
+          await expect(checkOut(grant)).rejects.toThrow(whatToDo)
+          await expect(at.connector.reseal(grant, target())).rejects.toThrow(whatToDo)
+        }
+        const session = await at.harness.enter(credential)
+        expect(await checkOut(extension)).toEqual(credential)
+        await end(extension)
+        expect(await session.hasAccess()).toBe(true)
+        expect(await present(grant)).not.toEqual([])
+        await end(grant)
+        expect(await session.hasAccess()).toBe(false)
+        expect(await opens(credential)).toBe(false)
+        await finish(extension, grant)
+        expect(await opens(await sealed())).toBe(true)
+        if (!isNoted) context.skip('it notes nothing')
+      },
+    )
 
     test('K-11 ending once more, after it was sealed again, does not lock it', async () => {
       const grant = freshGrant()

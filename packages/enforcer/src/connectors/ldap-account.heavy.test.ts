@@ -1,0 +1,143 @@
+import type { Change } from 'ldapts'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { damagedNotes } from '../../test/enforcer-books.ts'
+import { change, ldapCase, openedCases } from '../../test/ldap-case.ts'
+import { dns, type LdapLab, openLdapLab } from '../../test/ldap-lab.ts'
+import { describeAt } from '../../test/real-server.ts'
+
+describeAt('OpenLDAP', () => {
+  let lab: LdapLab
+  const opened = openedCases()
+  beforeAll(async () => {
+    lab = await openLdapLab()
+  })
+  afterAll(() => lab.remove())
+  const byHand = (dn: string, ...changes: Change[]) =>
+    lab.asRoot((client) => client.modify(dn, changes))
+
+  test('EN-20 is checked out, ended and rotated at the directory, and at a replica that lags', async () => {
+    const lagging = await openLdapLab()
+    try {
+      const changed = { replicas: [lagging.server.url] }
+      const privileges = ['account:emergency']
+      const led = await opened(ldapCase(lab, { privileges, changed }))
+      const credential = await led.apply()
+      const secret = credential.LDAPPASSWORD ?? ''
+      await (await lab.login(credential)).unbind()
+      const reset = (password: string) =>
+        lagging.asRoot((root) =>
+          root.modify(dns.emergency, change('replace', 'userPassword', password)),
+        )
+      await reset(secret)
+      await byHand(dns.emergency, change('add', 'userPassword', 'of my own'))
+      await led.end()
+      expect(await led.present()).toEqual(['replica_1_bind'])
+      await expect(lab.login(credential)).rejects.toThrow()
+      await reset('something else')
+      expect(await led.present()).toEqual([])
+      led.books.become(led.grant, 'closing')
+      const rotated = (await led.connector.rotate?.('emergency')) ?? []
+      const failing = rotated.filter(({ absent }) => !absent).map(({ probe }) => probe)
+      expect(failing).toEqual(['replica_1_new_secret_refused'])
+      const { current } = await lab.vault.secrets(lab.target, 'emergency')
+      await (
+        await lab.login({ LDAPBINDDN: dns.emergency, LDAPPASSWORD: current ?? '' })
+      ).unbind()
+      const values = await lab.asRoot((root) =>
+        root.search(dns.emergency, { scope: 'base' }),
+      )
+      expect([values.searchEntries[0]?.userPassword].flat()).toHaveLength(1)
+    } finally {
+      await lagging.remove()
+    }
+  })
+
+  test('K-07 is rotated again after a crash between the vault and the directory', async () => {
+    const led = await opened(ldapCase(lab))
+    await led.connector.rotate?.('emergency')
+    await lab.vault.propose(lab.target, 'emergency', 'never arrived')
+    const rotated = (await led.connector.rotate?.('emergency')) ?? []
+    expect(rotated.every(({ absent }) => absent)).toBe(true)
+    const { current, proposed } = await lab.vault.secrets(lab.target, 'emergency')
+    expect(proposed).toBe(null)
+    await (
+      await lab.login({ LDAPBINDDN: dns.emergency, LDAPPASSWORD: current ?? '' })
+    ).unbind()
+  })
+
+  test.each(damagedNotes)(
+    'INV-10 a note that %s keeps no check-out from its end, nor the account from its rotation',
+    async (_, damaged) => {
+      const privileges = ['account:emergency']
+      const led = await opened(ldapCase(lab, { privileges }))
+      const credential = await led.apply()
+      const inside = await lab.login(credential)
+      await inside.unbind()
+      led.books.shelf.put(led.grant, lab.target, damaged)
+      const whatToDo = `enforcer end ${led.grant}`
+      await expect(led.apply()).rejects.toThrow(whatToDo)
+      await expect(led.connector.reseal(led.grant, lab.target)).rejects.toThrow(whatToDo)
+      expect(await led.connector.standing(lab.target)).toEqual([led.grant])
+      expect(await led.present()).toEqual(['bind'])
+      await led.end()
+      await expect(lab.login(credential)).rejects.toThrow()
+      expect(await led.present()).toEqual([])
+      expect(await led.connector.probeAbsent(led.grant, lab.target)).toContainEqual(
+        expect.objectContaining({ probe: 'without_note', absent: true }),
+      )
+      led.books.become(led.grant, 'closing')
+      const rotated = (await led.connector.rotate?.('emergency')) ?? []
+      expect(rotated.every(({ absent }) => absent)).toBe(true)
+    },
+  )
+
+  test('EN-17 is one person’s, by as many grants as they like, until all are done', async () => {
+    const privileges = ['account:emergency']
+    const first = await opened(ldapCase(lab, { privileges }))
+    const { books, connector } = first
+    const second = ldapCase(lab, { privileges, books, connector })
+    const credential = await first.apply()
+    const refusal = (requester: string) =>
+      connector.refuses?.(ldapCase(lab, { privileges, requester }).opening)
+    const rotate = async () => (await connector.rotate?.('emergency')) ?? []
+    const opens = () =>
+      lab.login(credential).then(
+        (client) => client.unbind().then(() => true),
+        () => false,
+      )
+    expect([refusal('ada'), refusal('bob')]).toEqual([null, 'account_in_use'])
+    books.keep({ ...second.opening, phase: 'standing' })
+    for (const phase of ['ending', 'closing'] as const) {
+      await first.end()
+      books.become(first.grant, phase)
+      expect([refusal('ada'), refusal('bob')]).toEqual(Array(2).fill('account_in_use'))
+      await second.apply()
+      expect(await first.present()).toEqual([])
+      expect(await opens()).toBe(true)
+      await expect(rotate()).rejects.toThrow('is checked out by')
+    }
+    books.become(first.grant, 'standing')
+    expect(await first.present()).not.toEqual([])
+    expect(await second.present()).not.toEqual([])
+    for (const each of [first, second]) await each.end()
+    await expect(rotate()).rejects.toThrow('is checked out by')
+    for (const { grant } of [first, second]) books.become(grant, 'closing')
+    expect((await rotate()).every(({ absent }) => absent)).toBe(true)
+    expect(await opens()).toBe(false)
+  })
+
+  test('EN-26 a secret that somebody changed, or a login without a grant, is told', async () => {
+    const changed = { monitor: 'cn=Connections,cn=Monitor' }
+    const led = await opened(ldapCase(lab, { changed }))
+    await led.connector.rotate?.('emergency')
+    expect(await led.connector.strangers?.(lab.target)).toEqual([])
+    await byHand(dns.emergency, change('replace', 'userPassword', 'mine'))
+    const inside = await lab.login({ LDAPBINDDN: dns.emergency, LDAPPASSWORD: 'mine' })
+    expect(await led.connector.strangers?.(lab.target)).toEqual([
+      { what: 'sealed_account_changed', object: 'emergency' },
+      { what: 'sealed_account_used', object: 'emergency' },
+    ])
+    await inside.unbind()
+    await led.connector.rotate?.('emergency')
+  })
+})

@@ -1,0 +1,95 @@
+/**
+ * What a connector notes of a grant on the enforcer's shelf, before it touches the target. A note may be damaged, or in the
+ * form of another version. Then what ends access goes on by what the books and the target say, and says so in its readings;
+ * what would make access, or make it anew, is refused.
+ *
+ * @module
+ */
+import type { GrantId, ProbeResult } from '@halligan/core'
+import type { SecretShelf } from '../store/port.ts'
+import type { Held } from './port.ts'
+
+export type Notes<Note> = Readonly<{
+  put(grant: GrantId, note: Note): void
+  /** Null where there is none, and where it cannot be read. */
+  of(grant: GrantId): Note | null
+  isUnreadable(grant: GrantId): boolean
+  /** Throws {@link UnreadableNote}. */
+  mustBeReadable(grant: GrantId): void
+  /** Of these grants. What was once read, or written, is not read again: there may be ten thousand. */
+  unreadable(held: readonly Held[]): readonly GrantId[]
+  drop(grant: GrantId): void
+}>
+
+/** Nothing is made on the strength of what cannot be read: it may say what is to be taken away again. */
+export class UnreadableNote extends Error {
+  override readonly name = 'UnreadableNote'
+  constructor(grant: GrantId, target: string, cause: unknown) {
+    super(
+      `what is noted of ${grant} on ${target} cannot be read: end it (enforcer end ${grant}), and ask anew`,
+      { cause },
+    )
+  }
+}
+
+type Reading<Note> = Readonly<
+  { kind: 'none' } | { kind: 'read'; note: Note } | { kind: 'unreadable'; cause: unknown }
+>
+
+/** `parse` is given what JSON says, and answers null for what is no note. */
+export function notesOn<Note>(
+  shelf: SecretShelf,
+  target: string,
+  parse: (value: unknown) => Note | null,
+): Notes<Note> {
+  const sound = new Set<GrantId>()
+  const read = (grant: GrantId): Reading<Note> => {
+    try {
+      const text = shelf.get(grant, target)
+      if (text === null) return { kind: 'none' }
+      const note = parse(JSON.parse(text))
+      return note === null ? { kind: 'unreadable', cause: null } : { kind: 'read', note }
+    } catch (cause) {
+      return { kind: 'unreadable', cause }
+    }
+  }
+  const isUnreadable = (grant: GrantId) => read(grant).kind === 'unreadable'
+  return {
+    put(grant, note) {
+      shelf.put(grant, target, JSON.stringify(note))
+      sound.add(grant)
+    },
+    of(grant) {
+      const reading = read(grant)
+      return reading.kind === 'read' ? reading.note : null
+    },
+    isUnreadable,
+    mustBeReadable(grant) {
+      const reading = read(grant)
+      if (reading.kind === 'unreadable')
+        throw new UnreadableNote(grant, target, reading.cause)
+    },
+    unreadable: (held) =>
+      held.flatMap(({ grant }) => {
+        if (sound.has(grant)) return []
+        if (isUnreadable(grant)) return [grant]
+        sound.add(grant)
+        return []
+      }),
+    drop(grant) {
+      shelf.drop(grant, target)
+      sound.delete(grant)
+    },
+  }
+}
+
+/** The readings of a grant, with one more where they were taken without its note: what only that knew was not looked at. */
+export function admitting(
+  notes: Pick<Notes<unknown>, 'isUnreadable'>,
+  grant: GrantId,
+  readings: readonly ProbeResult[],
+): readonly ProbeResult[] {
+  const [first] = readings
+  if (first === undefined || !notes.isUnreadable(grant)) return readings
+  return [...readings, { probe: 'without_note', absent: true, at: first.at }]
+}
