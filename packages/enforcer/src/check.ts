@@ -151,7 +151,7 @@ const noPorts: ConnectorPorts = {
   clock: hostClock(),
   shelf: { put: () => {}, get: () => null, drop: () => {} },
   vault: {
-    secrets: async () => ({ current: null, proposed: null }),
+    secrets: async () => ({ current: null, proposed: null, earlier: [] }),
     propose: async () => {},
     confirm: async () => {},
   },

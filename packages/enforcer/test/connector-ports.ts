@@ -1,11 +1,10 @@
 import type { ConnectorPorts } from '../src/connectors/registry.ts'
 import { hostClock } from '../src/node-ports.ts'
+import { memoryVault } from './memory-vault.ts'
 
 /** What a daemon lends a connector, in memory: nothing here outlives the test. `held` is the test's to say. */
 export function memoryPorts(held: ConnectorPorts['held'] = () => []): ConnectorPorts {
   const notes = new Map<string, string>()
-  const current = new Map<string, string>()
-  const proposed = new Map<string, string>()
   const keyOf = (...parts: readonly string[]) => parts.join('\n')
   return {
     clock: hostClock(),
@@ -15,20 +14,6 @@ export function memoryPorts(held: ConnectorPorts['held'] = () => []): ConnectorP
       get: (grant, target) => notes.get(keyOf(grant, target)) ?? null,
       drop: (grant, target) => void notes.delete(keyOf(grant, target)),
     },
-    vault: {
-      secrets: async (target, account) => ({
-        current: current.get(keyOf(target, account)) ?? null,
-        proposed: proposed.get(keyOf(target, account)) ?? null,
-      }),
-      propose: async (target, account, secret) =>
-        void proposed.set(keyOf(target, account), secret),
-      async confirm(target, account) {
-        const key = keyOf(target, account)
-        const secret = proposed.get(key)
-        if (secret === undefined) return
-        current.set(key, secret)
-        proposed.delete(key)
-      },
-    },
+    vault: memoryVault(),
   }
 }

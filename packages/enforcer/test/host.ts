@@ -15,6 +15,7 @@ import type { ControlPlane, Note, Scheduler } from '../src/ports.ts'
 import type { Site } from '../src/site.ts'
 import type { Books, Vault } from '../src/store/port.ts'
 import { openBooks } from '../src/store/sqlite.ts'
+import { memoryVault } from './memory-vault.ts'
 
 export const start = 1_800_000_000_000 as Instant
 
@@ -162,25 +163,6 @@ export type Host = {
   vault: Vault
   /** A process on this host: fresh memory, same disk, same target. */
   boot(more?: Partial<Site>, through?: <T extends object>(port: T) => T): Site
-}
-
-function memoryVault(): Vault {
-  const current = new Map<string, string>()
-  const proposed = new Map<string, string>()
-  const keyOf = (target: string, account: string) => `${target}/${account}`
-  return {
-    secrets: async (target, account) => ({
-      current: current.get(keyOf(target, account)) ?? null,
-      proposed: proposed.get(keyOf(target, account)) ?? null,
-    }),
-    propose: async (target, account, secret) =>
-      void proposed.set(keyOf(target, account), secret),
-    async confirm(target, account) {
-      const secret = proposed.get(keyOf(target, account))
-      if (secret !== undefined) current.set(keyOf(target, account), secret)
-      proposed.delete(keyOf(target, account))
-    },
-  }
 }
 
 const silent: ControlPlane = {

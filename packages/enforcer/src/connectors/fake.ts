@@ -97,7 +97,7 @@ const confers = (
 const nothingLent: Pick<ConnectorPorts, 'vault' | 'held'> = {
   held: () => [],
   vault: {
-    secrets: async () => ({ current: null, proposed: null }),
+    secrets: async () => ({ current: null, proposed: null, earlier: [] }),
     propose: async () => {},
     confirm: async () => {},
   },

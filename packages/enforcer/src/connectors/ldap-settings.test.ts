@@ -118,7 +118,7 @@ describe('the settings of an ldap target', () => {
 describe('an opening', () => {
   const books = enforcerBooks()
   const vault = {
-    secrets: async () => ({ current: null, proposed: null }),
+    secrets: async () => ({ current: null, proposed: null, earlier: [] }),
     propose: async () => {},
     confirm: async () => {},
   }

@@ -11,48 +11,68 @@ import {
   mustStand,
   standsOtherwise,
 } from './shared-account.ts'
-import type { WebhookSettings } from './webhook-call.ts'
+import { ReceiverRefused, type WebhookSettings } from './webhook-call.ts'
 
 /** A call of the receiver that takes a secret. */
 type Call<T> = (secret: string) => Promise<T>
+
+/** Of an answer to `rotate`: whether it shows the rotation, and whether it says that the secret it was asked with opens the account. */
+type Judge<T> = Readonly<{ isProven(answer: T): boolean; isOpen(answer: T): boolean }>
 
 /** For each call the secret that it takes. That of an account is in the vault before the receiver hears of it. */
 export type Secrets = Readonly<{
   apply<T>(opening: Opening, call: Call<T>, isTaken: (answer: T) => boolean): Promise<T>
   reseal<T>(grant: GrantId, call: Call<T>): Promise<T>
-  rotate<T>(account: string, call: Call<T>, isTaken: (answer: T) => boolean): Promise<T>
+  rotate<T>(account: string, call: Call<T>, judge: Judge<T>): Promise<T>
 }>
 
-/** Calls about one account go one after the other. Who has one, the receiver counts as well: it hears of each grant. */
+/**
+ * Calls about one account go one after the other. Who has one, the receiver counts as well: it hears of each grant.
+ *
+ * A secret whose answer was lost may be the account's by now, and cannot be tried from here. It was given to nobody: what an
+ * answer brings is handed on once it is confirmed. So it is the next one, until an answer confirms it: whatever arrives of it,
+ * late or twice, the vault has it.
+ */
 export function secretsOf(
   { target, accounts = [] }: WebhookSettings,
   { held, vault }: Pick<ConnectorPorts, 'held' | 'vault'>,
 ): Secrets {
   const inTurn = oneAtATimePer<string>()
-  /** Beside an overlapping grant the one that is out already, so that neither loses access for a moment. */
-  const chosenFor = async ({ grant }: Opening, account: string): Promise<string> => {
-    const isOut = standsOtherwise(held(target), grant, account)
-    const { current } = await vault.secrets(target, account)
-    return isOut && current !== null ? current : newPassword()
+  const unconfirmed = async (account: string): Promise<string | null> => {
+    const { current, proposed } = await vault.secrets(target, account)
+    return proposed === current ? null : proposed
   }
-  const proposing = async <T>(
+  const fresh = async (account: string): Promise<string> => {
+    const secret = newPassword()
+    await vault.propose(target, account, secret)
+    return secret
+  }
+  const asked = async <T>(
     account: string,
     secret: string,
     call: Call<T>,
     isTaken: (answer: T) => boolean,
   ): Promise<T> => {
-    await vault.propose(target, account, secret)
     const answer = await call(secret)
     if (isTaken(answer)) await vault.confirm(target, account)
     return answer
   }
+  const next = async (account: string): Promise<string> =>
+    (await unconfirmed(account)) ?? fresh(account)
+  /** Beside an overlapping grant it is the one that is out already, so that neither loses access for a moment. */
+  const outBeside = async ({ grant }: Opening, account: string): Promise<string | null> =>
+    standsOtherwise(held(target), grant, account)
+      ? (await vault.secrets(target, account)).current
+      : null
   return {
     async apply(opening, call, isTaken) {
       const account = accountNamed(opening.privileges)
       if (account === null) return call(newPassword())
       return inTurn(account, async () => {
         mustBeFree(opening, accounts, held(target))
-        return proposing(account, await chosenFor(opening, account), call, isTaken)
+        const out = await outBeside(opening, account)
+        if (out !== null) return call(out)
+        return asked(account, await next(account), call, isTaken)
       })
     },
     async reseal(grant, call) {
@@ -60,13 +80,26 @@ export function secretsOf(
       if (account === null) return call(newPassword())
       return inTurn(account, async () => {
         mustStand(held(target, grant), grant)
-        return proposing(account, newPassword(), call, () => true)
+        return asked(account, await next(account), call, () => true)
       })
     },
-    rotate: (account, call, isTaken) =>
+    rotate: (account, call, { isProven, isOpen }) =>
       inTurn(account, async () => {
         mustRest(held(target), account)
-        return proposing(account, newPassword(), call, isTaken)
+        const left = await unconfirmed(account)
+        if (left !== null) {
+          const isTaken = (answer: Parameters<typeof isOpen>[0]) =>
+            isOpen(answer) || isProven(answer)
+          const answer = await asked(account, left, call, isTaken).catch(unlessRefused)
+          if (answer !== null && (isProven(answer) || !isOpen(answer))) return answer
+        }
+        return asked(account, await fresh(account), call, isProven)
       }),
   }
+}
+
+/** Null where the receiver will not have this secret, as one that it had before: it stays in the vault, and another is tried. */
+function unlessRefused(error: unknown): null {
+  if (error instanceof ReceiverRefused) return null
+  throw error
 }

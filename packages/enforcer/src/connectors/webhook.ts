@@ -7,7 +7,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
-import { type Json, showAbsence } from '@halligan/core'
+import { type Json, type ProbeResult, showAbsence } from '@halligan/core'
 import { type Connector, TargetTaken } from './port.ts'
 import type { ConnectorPorts, MakeConnector } from './registry.ts'
 import { accountNamed, whyNotCheckedOut } from './shared-account.ts'
@@ -76,10 +76,13 @@ export function webhookConnector(
       secrets.rotate(
         account,
         async (secret) => shownBy(read.probed(await ask('rotate', { account, secret }))),
-        showAbsence,
+        { isProven: showAbsence, isOpen: takesTheNew },
       ),
   }
 }
+
+const takesTheNew = (probes: readonly ProbeResult[]): boolean =>
+  probes.some(({ probe, absent }) => probe === 'new_secret_refused' && absent)
 
 /** A receiver that contradicts itself has shown nothing to be absent. */
 const shownBy = ({ present, probes }: ReturnType<typeof read.probed>) =>

@@ -75,16 +75,22 @@ export interface SecretShelf {
 /**
  * The sealed store of shared accounts' secrets (age, X25519), which never leaves this host but sealed to a requester.
  * `propose` is on disk before the target is asked to take the new secret; `confirm` once the target was seen to take it. In
- * between, after a crash, either may be the one that works: it is settled which before anything else is proposed.
+ * between, after a crash, any may be the one that works: until one is confirmed, none that was ever proposed is given up.
  */
 export interface Vault {
   secrets(target: string, account: string): Promise<VaultSecrets>
   propose(target: string, account: string, secret: string): Promise<void>
-  /** The proposed secret becomes the current one. Nothing proposed: nothing changes. */
+  /** The last proposal becomes the current one, and all others are given up. Nothing proposed: nothing changes. */
   confirm(target: string, account: string): Promise<void>
 }
 
-export type VaultSecrets = Readonly<{ current: string | null; proposed: string | null }>
+export type VaultSecrets = Readonly<{
+  current: string | null
+  /** The last proposal. */
+  proposed: string | null
+  /** Proposals before it that were not confirmed either, oldest first. */
+  earlier: readonly string[]
+}>
 
 export class StateTaken extends Error {
   override readonly name = 'StateTaken'

@@ -28,7 +28,7 @@ const files = () => readdirSync(folder).filter((name) => name.includes('.age'))
 describe('what a crash leaves', () => {
   test('before anything: no secret', async () => {
     const secrets = await openVault(folder).secrets(target, account)
-    expect(secrets).toEqual({ current: null, proposed: null })
+    expect(secrets).toEqual({ current: null, proposed: null, earlier: [] })
   })
 
   test('between propose and confirm: both, whichever the target took', async () => {
@@ -39,6 +39,23 @@ describe('what a crash leaves', () => {
     expect(await openVault(folder).secrets(target, account)).toEqual({
       current: 'one',
       proposed: 'two',
+      earlier: [],
+    })
+  })
+
+  test('K-07 after any number of proposals: all of them, until one is confirmed', async () => {
+    const vault = openVault(folder)
+    await vault.propose(target, account, 'zero')
+    await vault.confirm(target, account)
+    const all = Array.from({ length: 12 }, (_, index) => `secret ${index}`)
+    for (const secret of all) await vault.propose(target, account, secret)
+    await vault.propose(target, `${account}.proposed.1`, 'of another account')
+    expect(await openVault(folder).secrets(target, account)).toEqual({
+      ...{ current: 'zero', proposed: 'secret 11', earlier: all.slice(0, 11) },
+    })
+    await vault.confirm(target, account)
+    expect(await openVault(folder).secrets(target, account)).toEqual({
+      ...{ current: 'secret 11', proposed: null, earlier: [] },
     })
   })
 
@@ -48,7 +65,7 @@ describe('what a crash leaves', () => {
     for (let times = 0; times < 2; times++) await vault.confirm(target, account)
     await vault.confirm(target, 'another')
     const secrets = await openVault(folder).secrets(target, account)
-    expect(secrets).toEqual({ current: 'one', proposed: null })
+    expect(secrets).toEqual({ current: 'one', proposed: null, earlier: [] })
   })
 
   test('in the middle of writing: what was there before', async () => {
@@ -60,6 +77,7 @@ describe('what a crash leaves', () => {
     expect(await openVault(folder).secrets(target, account)).toEqual({
       current: 'one',
       proposed: null,
+      earlier: [],
     })
   })
 })

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { link, open, readFile, rename, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { Decrypter, Encrypter, generateIdentity, identityToRecipient } from 'age-encryption'
 import { BadSettings } from '../strict-fields.ts'
 import type { Vault } from './port.ts'
@@ -22,25 +22,47 @@ export function openVault(folder: string): Vault {
   return {
     async secrets(target, account) {
       const path = pathOf(target, account)
-      return { current: await read(path), proposed: await read(`${path}.proposed`) }
+      const earlier: string[] = []
+      for (const each of earlierAt(path)) {
+        const secret = await read(each)
+        if (secret !== null) earlier.push(secret)
+      }
+      const [current, proposed] = [await read(path), await read(`${path}.proposed`)]
+      return { current, proposed, earlier }
     },
     async propose(target, account, secret) {
       const encrypter = new Encrypter()
       for (const recipient of await recipientsIn(folder)) addRecipient(encrypter, recipient)
-      await writeDurably(
-        folder,
-        `${pathOf(target, account)}.proposed`,
-        await encrypter.encrypt(secret),
-      )
+      const path = pathOf(target, account)
+      const sealed = await encrypter.encrypt(secret)
+      if (existsSync(`${path}.proposed`))
+        await rename(`${path}.proposed`, nextEarlier(path))
+      await writeDurably(folder, `${path}.proposed`, sealed)
     },
     async confirm(target, account) {
       const path = pathOf(target, account)
       if (!existsSync(`${path}.proposed`)) return
       await rename(`${path}.proposed`, path)
       await syncFolder(folder)
+      for (const each of earlierAt(path)) await rm(each)
     },
   }
 }
+
+/** Proposals that others came after, oldest first: `….age.proposed.1` and so on. */
+function earlierAt(path: string): readonly string[] {
+  if (!existsSync(dirname(path))) return []
+  const prefix = `${basename(path)}.proposed.`
+  return readdirSync(dirname(path))
+    .filter((name) => name.startsWith(prefix) && /^\d+$/.test(name.slice(prefix.length)))
+    .map((name) => join(dirname(path), name))
+    .toSorted((one, other) => numberOf(one) - numberOf(other))
+}
+
+const nextEarlier = (path: string): string =>
+  `${path}.proposed.${Math.max(0, ...earlierAt(path).map(numberOf)) + 1}`
+
+const numberOf = (path: string): number => Number(path.slice(path.lastIndexOf('.') + 1))
 
 /** Throws with the reason when secrets could not be sealed to all who are to open them. Changes nothing. */
 export function checkVault(folder: string): void {
