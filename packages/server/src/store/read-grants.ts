@@ -1,5 +1,5 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
-import { endingPhases, type Grant, type PrincipalId } from '@halligan/core'
+import { endingPhases, type Grant, type Instant, type PrincipalId } from '@halligan/core'
 import type { DueWork, GrantFilter, Page, View } from './port.ts'
 
 type GrantReads = Pick<
@@ -51,16 +51,29 @@ export function readGrants(db: DatabaseSync): GrantReads {
         WHERE kind = 'time_out' AND at <= ?
       LIMIT ?)`)
   const dueNow = db.prepare(
-    `${dueWork} SELECT * FROM work WHERE at <= ? ORDER BY at LIMIT ?`,
+    'SELECT at, kind, subject FROM due WHERE at <= ? ORDER BY at LIMIT ?',
   )
   const overdueNow = db.prepare(
     "SELECT at, kind, subject FROM due WHERE kind = 'overdue' AND at <= ? ORDER BY at LIMIT ?",
   )
-  const nextDue = db.prepare(`${dueWork} SELECT min(at) AS at FROM (
-    SELECT min(at) AS at FROM work
+  const summaryDue = db.prepare(summary)
+  // Each minimum by itself is the first row of an index; one over all of them together would read every row that is due.
+  const nextDue = db.prepare(`SELECT min(at) AS at FROM (
+    SELECT min(at) AS at FROM due
+    UNION ALL
+    SELECT at FROM (${summary})
     UNION ALL
     SELECT min(retry_at) FROM notice_routes WHERE delivered_at IS NULL AND gone_at IS NULL
   )`)
+  const dueOf = (now: Instant, limit: number): readonly DueWork[] => {
+    const summaries = summaryDue.all() as unknown as DueWork[]
+    return [
+      ...(dueNow.all(now, limit) as unknown as DueWork[]),
+      ...summaries.filter(({ at }) => at <= now),
+    ]
+      .toSorted((one, other) => one.at - other.at)
+      .slice(0, limit)
+  }
 
   return {
     grant: (id) => grantIn(one.get(id)),
@@ -77,7 +90,7 @@ export function readGrants(db: DatabaseSync): GrantReads {
       return { open: Number(row?.open), overdue: Number(row?.overdue) }
     },
     endsOpen: (now, most) => Number(endsOpen.get(now, most)?.n),
-    due: (now, limit) => dueNow.all(now, limit) as unknown as DueWork[],
+    due: dueOf,
     overdue: (now, limit) => overdueNow.all(now, limit) as unknown as DueWork[],
     nextDue: () => (nextDue.get()?.at ?? null) as ReturnType<View['nextDue']>,
   }
@@ -89,13 +102,9 @@ const ending = endingPhases.map((phase) => `'${phase}'`).join(', ')
 const mostUses = 10_000
 
 /** Refusals are summarised at most once a minute (PROTOCOL 4). */
-const dueWork = `
-  WITH work AS (
-    SELECT at, kind, subject FROM due
-    UNION ALL
-    SELECT min(first_at) + 60000, 'refusal_summary', 'log' FROM refusal_counts
-      HAVING count(*) > 0
-  )`
+const summary = `
+  SELECT min(first_at) + 60000 AS at, 'refusal_summary' AS kind, 'log' AS subject
+  FROM refusal_counts HAVING count(*) > 0`
 
 /**
  * Newest first. The cursor is the index at which the last grant of the page was asked for. Each phase is read by itself, in the
