@@ -60,7 +60,10 @@ async function once(): Promise<number> {
 must(await report(estate, model.grant, { kind: 'ending', cause: 'local_root' }))
 must(await report(estate, model.grant, absent))
 const idle: number[] = []
-for (let i = 0; i < 30; i++) idle.push(await once())
+for (let i = 0; i < 150; i++) {
+  idle.push(await once())
+  await new Promise((done) => setTimeout(done, 20))
+}
 
 estate.time.pass(600_000)
 await declareIncident(estate, 'inc-9')
@@ -101,6 +104,7 @@ for (;;) {
     process.stderr.write(
       `${left()} left after ${Math.round((performance.now() - start) / 1000)} s, ${mib()} MiB\n`,
     )
+  estate.deps.view().nextDue()
   if (done === 0 || performance.now() - start > mostSeconds * 1000) break
   await new Promise((next) => setTimeout(next, 0))
 }

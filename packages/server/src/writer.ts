@@ -1,5 +1,5 @@
 /**
- * The one writer (PROTOCOL 4): commands wait in a queue, and all that wait become one transaction. After
+ * The one writer (PROTOCOL 4): commands wait in a queue, and those that wait become one transaction. After
  * COMMIT the head is signed, the frontier moves, and only then is anybody answered (INV-1, INV-2).
  *
  * @module
@@ -9,11 +9,9 @@ import { createAdmission } from './admission.ts'
 import { type CommitOptions, createCommitter, type Waiting } from './commit.ts'
 import type { Journal } from './journal.ts'
 import type { Scheduler } from './ports.ts'
+import { createQueue } from './queue.ts'
 import { isPassing, type SafeModeChange } from './safe-mode.ts'
 import type { Writer } from './store/port.ts'
-
-/** A batch is synchronous, so its size bounds how long everything else waits. */
-const mostPerBatch = 64
 
 const retryMillis = 1000
 
@@ -32,7 +30,7 @@ export function createWriter(options: WriterOptions): RunningWriter {
   const admission = createAdmission(options)
   const committer = createCommitter(options)
   const listeners = new Set<(size: number) => void>()
-  let queue: Waiting[] = []
+  const queue = createQueue()
   let draining = false
   let closed = false
   /** A batch failed just now. What it recorded may be there: it is not written again until the disk had a while. */
@@ -56,8 +54,7 @@ export function createWriter(options: WriterOptions): RunningWriter {
   function drain(): void {
     const before = committer.frontier().head.size
     admission.lookAround()
-    const batch = queue.slice(0, mostPerBatch).filter(admit)
-    queue = queue.slice(mostPerBatch)
+    const batch = queue.take().filter(admit)
     const records = safeMode.contradicted() || failed ? [] : unrecorded
     if (batch.length + records.length > 0) {
       if (committer.commit(batch, records)) {
@@ -66,7 +63,7 @@ export function createWriter(options: WriterOptions): RunningWriter {
       } else tryLater()
     }
     draining = false
-    if (queue.length > 0) wake()
+    if (!queue.isEmpty()) wake()
     tellFrontier(before)
   }
 
@@ -107,8 +104,7 @@ export function createWriter(options: WriterOptions): RunningWriter {
     check: wake,
     close() {
       closed = true
-      for (const { answer } of queue) answer(refuse({ code: 'outcome_unknown' }))
-      queue = []
+      for (const { answer } of queue.takeAll()) answer(refuse({ code: 'outcome_unknown' }))
     },
   }
 }

@@ -239,6 +239,8 @@ export type Command<T, E extends { readonly code: string }> = Readonly<{
   key: Digest | null
   /** Ends or records an end: runs in SAFE MODE too, unless the log itself is contradicted (INV-18). */
   ending?: boolean
+  /** Nobody waits for its answer: the clock made it due. What somebody waits for goes before it (L-01). */
+  patient?: boolean
   /** Where the log is contradicted, this goes to the journal in place of the log (PROTOCOL 7). */
   journal?: JournalItem
   /** Codes that say "try again": such a refusal takes no key. */

@@ -77,6 +77,7 @@ async function claim(deps: Deps, lane: NoticeLane): Promise<readonly Notice[]> {
   const claimed = await deps.writer.submit<readonly Notice[], Refusal>({
     name: 'claim_notices',
     key: null,
+    patient: true,
     ending: true,
     run: (tx, now) => {
       const notices = tx.dueNotices(name, now, free)
@@ -110,6 +111,7 @@ async function recordDelivered({ writer }: Deps, route: string, id: string): Pro
   const recorded = writer.submit<null, Refusal>({
     name: 'notice_delivered',
     key: null,
+    patient: true,
     ending: true,
     run: (tx, now) => {
       tx.noticeDelivered(id, route, now)

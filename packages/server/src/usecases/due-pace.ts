@@ -13,7 +13,7 @@ export interface DuePace {
 const mostAtOnce = 64
 /** Fewer would cost more syncs of the disk than they spare anybody. */
 const fewestAtOnce = 16
-const aimMillis = 50
+const aimMillis = 20
 
 export function createDuePace(): DuePace {
   let most = mostAtOnce

@@ -100,6 +100,7 @@ const enterDue = (deps: Deps, work: DueWork): Promise<Result<number, Refusal>> =
   deps.writer.submit<number, Refusal>({
     name: work.kind,
     key: null,
+    patient: true,
     ending: endings.includes(work.kind),
     run: (tx, now) =>
       work.kind === 'refusal_summary'
@@ -171,6 +172,7 @@ async function tellTally({ refusals, writer }: Deps): Promise<void> {
   await writer.submit<null, Refusal>({
     name: 'count_refusals',
     key: null,
+    patient: true,
     run: (tx, now) => {
       for (const [code, count] of counts)
         for (let n = 0; n < Math.min(count, mostCountedAtOnce); n++)

@@ -169,6 +169,20 @@ test('L-01 many that are overdue at once are a few pages and one that counts the
   expect(entriesOf(estate, 'log').map(({ kind }) => kind)).not.toContain('ends_late')
 })
 
+test('L-01 the more is open, the rarer it is counted, and twice a minute at the least', () => {
+  const looks = createEndsLooks()
+  expect(looks.isLookDue(0)).toBe(true)
+  for (const [endsOpen, seconds] of [
+    [0, 5],
+    [100_000, 20],
+    [1_000_000, 30],
+  ] as const) {
+    looks.looked(endsOpen, 1000)
+    expect(looks.isLookDue(1000 + seconds - 1)).toBe(false)
+    expect(looks.isLookDue(1000 + seconds)).toBe(true)
+  }
+})
+
 test('L-01 what is over and not proven is counted, entered or not, and up to a limit', async () => {
   const twin = await activeGrant(estate, { lifeSeconds: 600 })
   seedCopies(estate, twin.grant, 2000)
