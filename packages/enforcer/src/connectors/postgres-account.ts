@@ -55,7 +55,7 @@ export const accountAt =
       shut: () => endAccess(desk.connect, account, 'shared'),
       probe: (secret) => probe(kept, secret),
       rotate: () => rotate(kept),
-      forget: async () => {},
+      forget: () => forget(kept),
     }
   }
 
@@ -97,7 +97,7 @@ const open = (kept: Kept, opening: Opening, handOut: HandOut): Promise<string> =
         `alter role ${quoted(account)} login password ${literal(scramVerifier(secret))}
          valid until ${literal(until)}`,
       )
-      if (evidence !== undefined) await logStatements(db, account)
+      if (evidence !== undefined) await logStatements(db, account, opening.grant)
     })
     await vault.confirm(target, account)
     return secret
@@ -176,7 +176,7 @@ async function readCatalog(
 const rotate = (kept: Kept): Promise<readonly ProbeResult[]> =>
   kept.lock.whileHeld(async ({ db }) => {
     const { account, connect, settings, vault, clock } = kept
-    const { target, evidence } = settings
+    const { target } = settings
     const olds = await settled(kept)
     const fresh = newPassword()
     await vault.propose(target, account, fresh)
@@ -187,7 +187,6 @@ const rotate = (kept: Kept): Promise<readonly ProbeResult[]> =>
     await shutIfUsed(connect, account)
     await set()
     if (await shutIfUsed(connect, account)) await set()
-    if (evidence !== undefined) await logNoMore(db, account)
     const at = clock.read().wall
     const isOpenTo = async (secret: string): Promise<boolean> => {
       const tried = await probeLogin(loginConfig(settings, account, secret), at)
@@ -202,6 +201,13 @@ const rotate = (kept: Kept): Promise<readonly ProbeResult[]> =>
       ...dead.map((absent) => ({ probe: 'old_secret', absent, at })),
       { probe: 'new_secret_refused', absent: works, at },
     ]
+  })
+
+/** Its log goes back to its owner once it has been read; not while somebody else has checked the account out by now. */
+const forget = ({ lock, account, settings }: Kept): Promise<void> =>
+  lock.whileHeld(async ({ db }) => {
+    if (settings.evidence === undefined) return
+    if ((await checkedOutOf(db, [account])).length === 0) await logNoMore(db, account)
   })
 
 const millisBetweenReads = 25

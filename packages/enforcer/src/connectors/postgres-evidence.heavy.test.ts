@@ -1,15 +1,16 @@
-import { chown, mkdtemp, rm } from 'node:fs/promises'
+import { chown, mkdtemp, readdir, rm, truncate, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { GrantId, Instant, PrincipalId } from '@halligan/core'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { memoryPorts } from '../../test/connector-ports.ts'
 import { freshGrant } from '../../test/fresh-grant.ts'
 import {
   installations,
   openPostgresLab,
   type PostgresLab,
 } from '../../test/postgres-lab.ts'
-import type { Connector, Credential } from './port.ts'
+import type { Connector, Credential, Held, SessionEvidence } from './port.ts'
 
 describe.each(installations)('evidence of sessions at $name', ({ binaries }) => {
   let logFolder: string
@@ -88,6 +89,75 @@ describe.each(installations)('evidence of sessions at $name', ({ binaries }) => 
     expect(text).toContain('after all that')
     expect(text).not.toMatch(/hunter/)
     expect(complete).toBe(true)
+    await connector.cleanup(grant, lab.target)
+  })
+
+  test('of a shared account, what was done since it was checked out and nothing before, forged marks or not', async () => {
+    const name = 'payments_emergency'
+    await lab.makeAccount(name)
+    let held: Held[] = []
+    const ports = memoryPorts(() => held)
+    const own = lab.connector({ evidence: { logFolder }, accounts: [name] }, ports)
+    await connector.close()
+    await own.open()
+    const reviewed: SessionEvidence[] = []
+    const grants = { ada: freshGrant(), bob: freshGrant() }
+    for (const [requester, grant] of Object.entries(grants)) {
+      const now = await lab.now()
+      const asked = {
+        ...{ grant, requester: requester as PrincipalId },
+        ...{ privileges: [`account:${name}`], phase: 'standing' as const },
+      }
+      held = [asked]
+      const applied = await own.apply({
+        ...{ ...asked, target: lab.target, overlapKey: 'x' },
+        applyBefore: (now + 60_000) as Instant,
+        deadline: (now + 900_000) as Instant,
+      })
+      if (applied.kind !== 'applied') throw new Error(applied.kind)
+      const db = await lab.login(applied.credential)
+      await db.query(`select 'done by ${requester}'`)
+      const forged = `halligan: ${grant} has ${name}`
+      await db.query(`do $$ begin raise log '${forged}'; end $$`)
+      await db.query(`select 'and more by ${requester}'`)
+      held = [{ ...asked, phase: 'ending' }]
+      await own.end(grant, lab.target)
+      held = [{ ...asked, phase: 'closing' }]
+      await own.rotate?.(name)
+      const evidence = await own.evidence?.(grant, lab.target)
+      if (evidence) reviewed.push(evidence)
+      await own.cleanup(grant, lab.target)
+    }
+    const [byAda, byBob] = reviewed
+    for (const [evidence, who] of [
+      [byAda, 'ada'],
+      [byBob, 'bob'],
+    ] as const) {
+      expect(evidence?.text).toContain(`done by ${who}`)
+      expect(evidence?.text).toContain(`and more by ${who}`)
+      expect(evidence?.complete).toBe(true)
+    }
+    expect(byBob?.text).not.toContain('by ada')
+    const setting = 'select from pg_db_role_setting'
+    expect((await lab.asSuperuser((root) => root.query(setting))).rowCount).toBe(0)
+    await own.close()
+    await connector.open()
+  })
+
+  test('logs of before the grant are not read, however large, and one that begins later is not called complete', async () => {
+    const grant = freshGrant()
+    const db = await lab.login(await opened(grant))
+    await db.query(`select 'in the log'`)
+    const older = join(logFolder, 'older.json')
+    await writeFile(older, '')
+    await truncate(older, 300 * 1024 * 1024)
+    await utimes(older, 1, 1)
+    const { text, complete } = await evidenceOf(grant)
+    expect(text).toContain('in the log')
+    expect(complete).toBe(true)
+    for (const name of await readdir(logFolder))
+      if (name !== 'older.json') await truncate(join(logFolder, name), 0)
+    expect((await evidenceOf(grant)).complete).toBe(false)
     await connector.cleanup(grant, lab.target)
   })
 

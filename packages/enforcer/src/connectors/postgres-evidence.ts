@@ -10,26 +10,46 @@ import { createReadStream } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import type { GrantId } from '@halligan/core'
 import type pg from 'pg'
 import type { SessionEvidence } from './port.ts'
-import { quoted } from './postgres-session.ts'
+import { literal, quoted } from './postgres-session.ts'
 
 export const logSetting = '{log_statement=all}'
 
-/** Needs `GRANT SET ON PARAMETER log_statement` to the connector's role. */
-export const logStatements = (db: pg.Client, role: string) =>
-  db.query(`alter role ${quoted(role)} set log_statement = 'all'`)
+/**
+ * From here on, as far as the grant is concerned: a line of the connector's own marks the place in the log, before the login
+ * can be entered. Needs `GRANT SET ON PARAMETER log_statement` to the connector's role.
+ */
+export async function logStatements(
+  db: pg.Client,
+  role: string,
+  grant: GrantId,
+): Promise<void> {
+  const marking = `begin raise log '%', ${literal(markOf(role, grant))}; end`
+  await db.query(`do ${literal(marking)}`)
+  await db.query(`alter role ${quoted(role)} set log_statement = 'all'`)
+}
+
+const markOf = (role: string, grant: GrantId): string => `halligan: ${grant} has ${role}`
 
 export const logNoMore = (db: pg.Client, role: string) =>
   db.query(`alter role ${quoted(role)} reset log_statement`)
 
-export async function isLogged(db: pg.Client, role: string): Promise<boolean> {
-  const { rowCount } = await db.query(
-    `select from pg_db_role_setting where setrole = (select oid from pg_roles where rolname = $1)
-     and setdatabase = 0 and 'log_statement=all' = any(setconfig)`,
+/** Whether the login's statements are still logged, and by whom the marks in the log are. */
+export async function readLogging(
+  db: pg.Client,
+  role: string,
+): Promise<Readonly<{ stands: boolean; markedBy: string }>> {
+  const { rows } = await db.query<{ stands: boolean; markedBy: string }>(
+    `select session_user::text as "markedBy", exists (
+       select from pg_db_role_setting where setrole = (select oid from pg_roles where rolname = $1)
+       and setdatabase = 0 and 'log_statement=all' = any(setconfig)) as stands`,
     [role],
   )
-  return rowCount === 1
+  const [row] = rows
+  if (row === undefined) throw new Error('a select without its row')
+  return row
 }
 
 type LogLine = Readonly<{
@@ -45,41 +65,63 @@ type LogLine = Readonly<{
 const mostCharacters = 240_000
 const mostBytesRead = 256 * 1024 * 1024
 
+/** Whose sessions, and of which grant. `markedBy`: the connector's own login, which nobody else's lines can pass for. */
+export type Wanted = Readonly<{ role: string; grant: GrantId; markedBy: string }>
+
 /**
- * Every line about `role` in the folder, oldest first. Incomplete when the log begins with the role's own lines (then there may
- * have been more before), when the folder holds more than is read, or when the text is cut.
+ * Every line about the login since the grant has it, oldest first: what others did before is not read. Incomplete when the log
+ * does not go back so far, when the folder holds more than is read, or when the text is cut.
  */
-export async function evidenceIn(folder: string, role: string): Promise<SessionEvidence> {
-  const lines: string[] = []
-  let length = 0
-  let others = 0
-  let whole = true
+export async function evidenceIn(folder: string, wanted: Wanted): Promise<SessionEvidence> {
+  const parts: (readonly string[])[] = []
   let budget = mostBytesRead
-  for (const { path, size } of await logFiles(folder)) {
+  let whole = false
+  for (const { path, size } of await newestFirst(folder)) {
     budget -= size
-    if (budget < 0) {
-      whole = false
-      break
-    }
-    for await (const line of linesOf(path)) {
-      if (line.user !== role) {
-        if (lines.length === 0) others++
-        continue
-      }
-      const text = textOf(line)
-      length += text.length + 1
-      if (length > mostCharacters) whole = false
-      else lines.push(text)
-    }
+    if (budget < 0) break
+    const { lines, isMarked } = await readFile(path, wanted)
+    parts.unshift(lines)
+    whole = isMarked
+    if (isMarked) break
   }
+  const fitting = fit(parts.flat())
   return {
     what: 'postgres_log',
-    text: lines.join('\n'),
-    complete: whole && others > 0,
+    text: fitting.join('\n'),
+    complete: whole && fitting.length === parts.flat().length,
   }
 }
 
-async function logFiles(folder: string) {
+/** From the mark on, where the file has it. One line more than is told, so that it shows when there are more. */
+async function readFile(path: string, { role, grant, markedBy }: Wanted) {
+  const mark = markOf(role, grant)
+  let lines: string[] = []
+  let length = 0
+  let isMarked = false
+  for await (const line of linesOf(path)) {
+    if (!isMarked && line.user === markedBy && line.message === mark) {
+      isMarked = true
+      lines = []
+      length = 0
+    }
+    if (line.user !== role || length > mostCharacters) continue
+    const text = textOf(line)
+    length += text.length + 1
+    lines.push(text)
+  }
+  return { lines, isMarked }
+}
+
+function fit(lines: readonly string[]): readonly string[] {
+  let length = 0
+  const more = lines.findIndex((line) => {
+    length += line.length + 1
+    return length > mostCharacters
+  })
+  return more === -1 ? lines : lines.slice(0, more)
+}
+
+async function newestFirst(folder: string) {
   const names = (await readdir(folder)).filter((name) => name.endsWith('.json'))
   const files = await Promise.all(
     names.map(async (name) => {
@@ -88,7 +130,7 @@ async function logFiles(folder: string) {
       return { path, size, mtimeMs }
     }),
   )
-  return files.toSorted((one, other) => one.mtimeMs - other.mtimeMs)
+  return files.toSorted((one, other) => other.mtimeMs - one.mtimeMs)
 }
 
 async function* linesOf(path: string): AsyncGenerator<LogLine> {

@@ -130,7 +130,7 @@ async function writeLogin(
     `${verb} role ${quoted(role)} login inherit connection limit ${limit}
      password ${literal(scramVerifier(password))} valid until ${literal(until)}`,
   )
-  if (settings.evidence !== undefined) await logStatements(db, role)
+  if (settings.evidence !== undefined) await logStatements(db, role, opening.grant)
 }
 
 async function writeMemberships(

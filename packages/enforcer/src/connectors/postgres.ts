@@ -4,7 +4,7 @@ import { accountNotesIn } from './account-note.ts'
 import { sharedAccounts } from './check-out.ts'
 import type { Connector, SessionEvidence } from './port.ts'
 import { accountAt, checkedOutOf, sealedInUse } from './postgres-account.ts'
-import { evidenceIn, isLogged } from './postgres-evidence.ts'
+import { evidenceIn, readLogging } from './postgres-evidence.ts'
 import { targetLock } from './postgres-lock.ts'
 import { credentialOf } from './postgres-login.ts'
 import { ownLogins } from './postgres-own.ts'
@@ -52,7 +52,7 @@ export function postgresConnector(
         }
       }),
     snapshot: () => snapshot(target),
-    evidence: (user) => evidenceOf(settings, connect, user),
+    evidence: (user, grant) => evidenceOf(settings, connect, user, grant),
     excess: () => onSession(connect, excessOf),
     strangers: async () => [
       ...(await onSession(connect, ({ db }) => strangersOf(db, settings))),
@@ -65,9 +65,10 @@ async function evidenceOf(
   { evidence }: PostgresSettings,
   connect: Connect,
   role: string,
+  grant: GrantId,
 ): Promise<SessionEvidence | null> {
   if (evidence === undefined) return null
-  const stood = await onSession(connect, ({ db }) => isLogged(db, role))
-  const found = await evidenceIn(evidence.logFolder, role)
-  return { ...found, complete: found.complete && stood }
+  const { stands, markedBy } = await onSession(connect, ({ db }) => readLogging(db, role))
+  const found = await evidenceIn(evidence.logFolder, { role, grant, markedBy })
+  return { ...found, complete: found.complete && stands }
 }
