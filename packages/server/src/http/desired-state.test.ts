@@ -53,13 +53,17 @@ test('L-02 INV-25 what is over and waits to be swept costs an answer nothing, ho
   for (let n = 0; n < 3; n++)
     must(await report(estate, (await activeGrant(estate)).grant, applied))
   estate.time.pass(3600_000)
-  let read = 0
+  let [read, readWhole] = [0, 0]
   const view = estate.deps.view()
   const counting = {
     ...view,
     entriesOf(subject: string) {
-      read++
+      readWhole++
       return view.entriesOf(subject)
+    },
+    entriesAfter(subject: string, kind: string) {
+      read++
+      return view.entriesAfter(subject, kind)
     },
   }
   const deps = { ...depsOf(estate), view: () => counting }
@@ -68,6 +72,8 @@ test('L-02 INV-25 what is over and waits to be swept costs an answer nothing, ho
   await workOff(estate)
   expect(offered(deps).ends).toHaveLength(3)
   expect(read).toBe(3)
+  // What came before the activation says nothing of how it ends.
+  expect(readWhole).toBe(0)
 })
 
 test('INV-25 an order that its enforcer has answered is mentioned, and not told again', async () => {

@@ -18,7 +18,7 @@ import {
   type TargetState,
 } from '@halligan/core'
 import { payloadDigest, payloadTypes, readEnvelope, sealEnvelope } from '@halligan/ledger'
-import type { Log } from '../log.ts'
+import type { Log, Proved } from '../log.ts'
 import type { SafeMode } from '../safe-mode.ts'
 import { CorruptLog, type Placed } from '../store/port.ts'
 import { type JournalledDeps, journalledEnds } from './journalled-ends.ts'
@@ -30,7 +30,10 @@ type Opening = SyncAnswer['opens'][number]
 type Reseal = SyncAnswer['reseals'][number]
 type End = SyncAnswer['ends'][number]
 
-/** A grant's orders for one target at one enforcer, with the entries that justify them. */
+/**
+ * A grant's orders for one target at one enforcer, with the entries that justify them. Those from before the activation are there
+ * only where the order to open is still to be told.
+ */
 type Story = Readonly<{ grant: Grant; target: TargetState; entries: readonly Placed[] }>
 
 /** The index of the newest order to open or reseal: the anchor must be past it before it is delivered. */
@@ -67,6 +70,8 @@ export function desiredState(
     serverTime: now,
     checkpoint,
   }
+  const proofOf = deps.log.proofs()
+  const prove: Prove = ({ index, entry }) => ({ entry, proof: proofOf(index) })
   const comparable =
     !contradicted && seen !== null && seen.origin === head.origin && seen.size <= head.size
   return {
@@ -77,18 +82,18 @@ export function desiredState(
     beacon: sealEnvelope(payloadTypes.beacon, beacon, deps.issuer),
     opens: standing
       .filter((story) => !isOnlyListed(deps, story))
-      .flatMap((story) => openings(deps, story, anchoredTo)),
+      .flatMap((story) => openings(prove, story, anchoredTo)),
     listed: [
       ...new Set(
         standing.filter((story) => isOnlyListed(deps, story)).map(({ grant }) => grant.id),
       ),
     ],
     ends: [
-      ...ended.flatMap((story) => (contradicted ? bareEnds(story) : ends(deps, story))),
+      ...ended.flatMap((story) => (contradicted ? bareEnds(story) : ends(prove, story))),
       ...journalled.map(({ order }) => ({ order })),
     ],
     reseals: mayOpen(deps)
-      ? standing.flatMap((story) => reseals(deps, story, anchoredTo))
+      ? standing.flatMap((story) => reseals(deps, prove, story, anchoredTo))
       : [],
   }
 }
@@ -136,12 +141,20 @@ function readStories(
   const below = deps.writer.frontier().head.size
   return grants.flatMap((grant) => {
     if (!isIn(grant, ...openedPhases)) return []
-    const entries = view.entriesOf(`grant/${grant.id}`).filter(({ index }) => index < below)
-    return grant.targets
-      .filter((target) => target.enforcer === enforcer && !isSettled(target))
-      .map((target) => ({ grant, target, entries }))
+    const targets = grant.targets.filter(
+      (target) => target.enforcer === enforcer && !isSettled(target),
+    )
+    const subject = `grant/${grant.id}`
+    const isToOpen = grant.phase === 'active' && !targets.every(isAnswered)
+    const entries = (
+      isToOpen ? view.entriesOf(subject) : view.entriesAfter(subject, 'activated')
+    ).filter(({ index }) => index < below)
+    return targets.map((target) => ({ grant, target, entries }))
   })
 }
+
+/** An entry that was read and checked, with its proof. */
+type Prove = (placed: Placed) => Proved
 
 const ordersIn = ({ target, entries }: Story, op: string): readonly Placed[] =>
   entries.filter(
@@ -149,9 +162,8 @@ const ordersIn = ({ target, entries }: Story, op: string): readonly Placed[] =>
       entry.kind === 'ordered' && entry.op === op && entry.target === target.target,
   )
 
-function openings(deps: DesiredDeps, story: Story, anchoredTo: number): readonly Opening[] {
+function openings(prove: Prove, story: Story, anchoredTo: number): readonly Opening[] {
   const of = (kind: string) => story.entries.filter(({ entry }) => entry.kind === kind)
-  const prove = ({ index }: Placed) => deps.log.proveEntry(index)
   const [request] = of('requested')
   const [decision] = of('activated')
   if (request === undefined || decision === undefined) return []
@@ -166,7 +178,12 @@ function openings(deps: DesiredDeps, story: Story, anchoredTo: number): readonly
 }
 
 /** The newest alone: a later key replaces an earlier one. */
-function reseals(deps: DesiredDeps, story: Story, anchoredTo: number): readonly Reseal[] {
+function reseals(
+  { crypto }: Pick<DesiredDeps, 'crypto'>,
+  prove: Prove,
+  story: Story,
+  anchoredTo: number,
+): readonly Reseal[] {
   const order = ordersIn(story, 'reseal').findLast(({ index }) => index <= anchoredTo)
   if (order === undefined) return []
   const signed = readEnvelope<ResealOrder>(payloadTypes.order, envelopeIn(order, 'order'))
@@ -174,20 +191,17 @@ function reseals(deps: DesiredDeps, story: Story, anchoredTo: number): readonly 
     (placed) =>
       placed.entry.kind === 'reveal_asked' &&
       signed.ok &&
-      payloadDigest(deps.crypto, envelopeIn(placed, 'act')) ===
-        signed.value.value.revealAct,
+      payloadDigest(crypto, envelopeIn(placed, 'act')) === signed.value.value.revealAct,
   )
   if (reveal === undefined)
     throw new Error(`corrupt ledger: ${order.index} answers no reveal`)
-  return [
-    { order: deps.log.proveEntry(order.index), reveal: deps.log.proveEntry(reveal.index) },
-  ]
+  return [{ order: prove(order), reveal: prove(reveal) }]
 }
 
-const ends = (deps: DesiredDeps, story: Story): readonly End[] =>
+const ends = (prove: Prove, story: Story): readonly End[] =>
   ordersIn(story, 'end').map((placed) => ({
     order: envelopeIn(placed, 'order'),
-    proof: deps.log.proveEntry(placed.index),
+    proof: prove(placed),
   }))
 
 /** While signed evidence is contradicted nothing is proven and nothing opened, and ends go out bare. */

@@ -56,6 +56,7 @@ export interface LogTable {
   entry(index: number): Placed
   entries(after: number, limit: number): readonly Placed[]
   entriesOf(subject: string): readonly Placed[]
+  entriesAfter(subject: string, kind: string): readonly Placed[]
   latestOf(subject: string, below: number, most: number): readonly Placed[]
   readonly node: NodeReader
 }
@@ -133,7 +134,10 @@ export function openLogTable(
   }
 }
 
-type EntryReads = Pick<LogTable, 'entry' | 'entries' | 'entriesOf' | 'latestOf'>
+type EntryReads = Pick<
+  LogTable,
+  'entry' | 'entries' | 'entriesOf' | 'entriesAfter' | 'latestOf'
+>
 
 function readEntries(db: DatabaseSync, crypto: Crypto, places: Places): EntryReads {
   const one = db.prepare('SELECT idx, prev_idx, leaf, bytes FROM entries WHERE idx = ?')
@@ -159,6 +163,14 @@ function readEntries(db: DatabaseSync, crypto: Crypto, places: Places): EntryRea
     entries: (after, limit) =>
       some.all(after, limit).map((row) => placed(crypto, row as EntryRow)),
     entriesOf: (subject) => [...backFrom(subject)].reverse(),
+    entriesAfter: (subject, kind) => {
+      const found: Placed[] = []
+      for (const each of backFrom(subject)) {
+        if (each.entry.kind === kind) break
+        found.push(each)
+      }
+      return found.reverse()
+    },
     latestOf: (subject, below, most) => {
       const found: Placed[] = []
       for (const each of backFrom(subject)) {

@@ -76,6 +76,8 @@ export interface View {
   grants(filter: GrantFilter, after: string | null, limit: number): Page<Grant>
   /** In log order. */
   entriesOf(subject: string): readonly Placed[]
+  /** Those that came after the last of `kind`, or all if there is none, in log order. What came before it is not read. */
+  entriesAfter(subject: string, kind: string): readonly Placed[]
   /** Its last entries with an index below `below`, at most so many, in log order. What came before them is not read. */
   latestOf(subject: string, below: number, most: number): readonly Placed[]
   entries(after: number, limit: number): readonly Placed[]

@@ -17,7 +17,14 @@ import { nodeCrypto } from '@halligan/ledger/node'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { compareWithReplay } from '../../test/compare-with-replay.ts'
 import { keyOf, logSigner, origin, tempFolder } from '../../test/log-kit.ts'
-import { draftOf, grantId, wholeStory } from '../../test/story.ts'
+import {
+  activated,
+  approved,
+  asked,
+  draftOf,
+  grantId,
+  wholeStory,
+} from '../../test/story.ts'
 import { checkPrivate, openDatabase } from './database.ts'
 import { migrate, readMigrations, schemaVersion } from './migrate.ts'
 import { type Batch, StorageFailed } from './port.ts'
@@ -223,6 +230,25 @@ describe('the last entry of a subject and the entry of an act', () => {
     append(3007, 3008)
     expect([last(7), ofAct(3007)]).toEqual([1, 1])
   })
+})
+
+test('of one subject, what came after a kind of entry can be read without what came before', () => {
+  const store = openStore({ path: ':memory:', crypto: nodeCrypto, origin })
+  const start = 1_760_000_000_000 as Instant
+  const g = grantId(0)
+  const tell = (events: ReturnType<typeof asked>) =>
+    store.transact(start, (batch) =>
+      batch.attempt((tx) => ok(events.map((event) => tx.append(draftOf(g, event))))),
+    )
+  const after = () => store.view().entriesAfter(`grant/${g}`, 'activated')
+  tell([...asked(g, start), ...approved(g, start)])
+  const before = store.view().entriesOf(`grant/${g}`)
+  expect(after()).toEqual(before)
+  tell(activated(g, start))
+  expect(after().map(({ entry }) => entry.kind)).toEqual(['ordered', 'review_opened'])
+  const whole = store.view().entriesOf(`grant/${g}`)
+  expect(after()).toEqual(whole.slice(before.length + 1))
+  store.close()
 })
 
 test('U-01 INV-14 a store of an older program is projected anew, and its entries stay', () => {

@@ -20,6 +20,7 @@ export function createView(db: DatabaseSync, log: LogTable, places: Places): Vie
     head: log.head,
     entries: log.entries,
     entriesOf: log.entriesOf,
+    entriesAfter: log.entriesAfter,
     latestOf: log.latestOf,
     ...readGrants(db),
     ...readActs(log, places),
