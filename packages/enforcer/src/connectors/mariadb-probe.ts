@@ -1,5 +1,6 @@
 import type { Instant, ProbeResult } from '@halligan/core'
 import { createConnection } from 'mysql2/promise'
+import { withLogin } from './login-reading.ts'
 import { type Account, readAccount } from './mariadb-account.ts'
 import {
   accessDenied,
@@ -43,9 +44,9 @@ export function probeTogether(
       { probe: 'roles_mapping', absent: found.roles === 0, at },
       noSessions(found),
     ]
-    if (password === null || !readings.every(({ absent }) => absent)) return readings
-    const login = { user: account, password }
-    return [...readings, ...((await inTurn(() => loginRefused(settings, login, at))) ?? [])]
+    return withLogin(readings, password, (secret) =>
+      inTurn(() => loginRefused(settings, { user: account, password: secret }, at)),
+    )
   }
 }
 
@@ -55,14 +56,14 @@ export const noSessions = ({ sessions, now_millis }: Account): ProbeResult => ({
   at: now_millis as Instant,
 })
 
-/** Nothing at all when there was no answer from which anything follows. */
+/** Null when there was no answer from which anything follows. */
 export async function loginRefused(
   settings: MariadbSettings,
   login: Readonly<{ user: string; password: string }>,
   at: Instant,
-): Promise<readonly ProbeResult[]> {
+): Promise<ProbeResult | null> {
   const opened = await opens(settings, login).catch(() => null)
-  return opened === null ? [] : [{ probe: 'login', absent: !opened, at }]
+  return opened === null ? null : { probe: 'login', absent: !opened, at }
 }
 
 /** Whether the password opens the account. Throws when the target says neither. */

@@ -5,7 +5,9 @@
  */
 import type { Instant, ProbeResult } from '@halligan/core'
 import type { Vault } from '../store/port.ts'
+import { giveSecret, rotationReadings, settleSecret } from './account-secret.ts'
 import type { AccountSteps, HandOut } from './check-out.ts'
+import { withLogin } from './login-reading.ts'
 import {
   checkClock,
   hashOf,
@@ -50,23 +52,14 @@ export const accountAt =
     }
   }
 
-/** In the vault, then at the target, then seen there, then confirmed. */
-async function give(kept: Kept, session: Session, secret: string): Promise<void> {
-  await kept.vault.propose(kept.settings.target, kept.account, secret)
-  await settle(kept, session)
-}
-
-/** Finishes what a crash may have left between proposing and confirming. Answers the secret that holds now. */
-async function settle(kept: Kept, session: Session): Promise<string | null> {
-  const { account, vault, settings } = kept
-  const { current, proposed } = await vault.secrets(settings.target, account)
-  if (proposed === null) return current
-  await session.call('set_hash', account, hashOf(proposed))
-  if ((await readAccount(session, account)).hash !== hashOf(proposed))
-    throw new Error(`${account} did not take its new secret`)
-  await vault.confirm(settings.target, account)
-  return proposed
-}
+/** Throws unless the target then shows that the account has it. */
+const setting =
+  ({ account }: Kept, session: Session) =>
+  async (secret: string) => {
+    await session.call('set_hash', account, hashOf(secret))
+    if ((await readAccount(session, account)).hash !== hashOf(secret))
+      throw new Error(`${account} did not take its new secret`)
+  }
 
 const open = (kept: Kept, opening: Opening, handOut: HandOut): Promise<string> =>
   kept.lock.whileHeld((session) =>
@@ -81,9 +74,10 @@ async function unlock(
 ): Promise<string> {
   const { account } = kept
   await checkClock(session, opening)
-  const current = await settle(kept, session)
+  const set = setting(kept, session)
+  const current = await settleSecret(kept, set)
   const secret = handOut(current)
-  if (secret !== current) await give(kept, session, secret)
+  if (secret !== current) await giveSecret(kept, secret, set)
   await session.call('note_check_out', account, opening.grant)
   await checkClock(session, opening)
   await session.call('unlock_account', account, opening.deadline)
@@ -95,9 +89,10 @@ const reseal = (kept: Kept, handOut: HandOut): Promise<string> =>
   kept.lock.whileHeld(async (session) => {
     if (!mayLogIn(await readAccount(session, kept.account)))
       throw new Error(`${kept.account} may not log in any more`)
-    await settle(kept, session)
+    const set = setting(kept, session)
+    await settleSecret(kept, set)
     const secret = handOut(null)
-    await give(kept, session, secret)
+    await giveSecret(kept, secret, set)
     return secret
   })
 
@@ -110,24 +105,22 @@ async function probe(kept: Kept, secret: string | null): Promise<readonly ProbeR
   const at = found.now_millis as Instant
   const isShut = found.unlocked === 0
   const readings = [{ probe: 'global_priv', absent: isShut, at }, noSessions(found)]
-  if (secret === null || !readings.every(({ absent }) => absent)) return readings
-  const login = { user: account, password: secret }
-  return [...readings, ...(await loginRefused(settings, login, at))]
+  return withLogin(readings, secret, (password) =>
+    loginRefused(settings, { user: account, password }, at),
+  )
 }
 
 /** Whoever is inside with the old secret is ended as well; then the account is open to the new one alone. */
 const rotate = (kept: Kept): Promise<readonly ProbeResult[]> =>
   kept.lock.whileHeld(async (session) => {
     const { account, settings } = kept
-    const old = await settle(kept, session)
-    const secret = newPassword()
-    await give(kept, session, secret)
+    const set = setting(kept, session)
+    const old = await settleSecret(kept, set)
+    const fresh = newPassword()
+    await giveSecret(kept, fresh, set)
     await sessionsGone(session, account)
     await session.call('unlock_account', account, null)
     const at = await targetNow(session)
     const isOpenTo = (password: string) => opens(settings, { user: account, password })
-    return [
-      { probe: 'old_secret', absent: old === null || !(await isOpenTo(old)), at },
-      { probe: 'new_secret_refused', absent: await isOpenTo(secret), at },
-    ]
+    return rotationReadings({ olds: [old], fresh }, isOpenTo, at)
   })

@@ -4,7 +4,7 @@ import { grantOf, hashOf, isLocked, listAccounts } from './mariadb-account.ts'
 import { type Connect, onSession, type Session } from './mariadb-session.ts'
 import type { MariadbSettings } from './mariadb-settings.ts'
 import type { Difference, Excess, Held } from './port.ts'
-import { holdersOf, holding } from './shared-account.ts'
+import { unexplained } from './shared-account.ts'
 
 /**
  * Accounts that look like ours and are no grant's, and shared accounts that somebody uses or changed without one (EN-26).
@@ -41,28 +41,20 @@ async function ofShared(
   connect: Connect,
   { target, vault, held }: Known,
   account: string,
-): Promise<Difference[]> {
+): Promise<readonly Difference[]> {
   const { listed, hosts } = await onSession(connect, async (session) => ({
     listed: (await listAccounts(session)).filter(({ user }) => user === account),
     hosts: await hostsInside(session, account),
   }))
-  const { current, proposed } = await vault.secrets(target, account)
-  const known = [current, proposed].flatMap((secret) =>
-    secret === null ? [] : [hashOf(secret)],
-  )
-  const isSealed = known.length > 0
-  const isChanged = listed.some(({ hash }) => hash === null || !known.includes(hash))
-  const grants = holding(held(), account)
-  const isShut = grants.length === 0 && listed.some(isLocked)
-  const isExplained = holdersOf(grants, account).length > 0
-  return [
-    ...(isSealed && isChanged ? [{ what: 'shared_account_changed', object: account }] : []),
-    ...(isSealed && isShut ? [{ what: 'sealed_account_locked', object: account }] : []),
-    ...(isExplained ? [] : hosts).map((host) => ({
-      what: 'sealed_account_used',
-      object: `${account} from ${host}`,
-    })),
-  ]
+  const secrets = await vault.secrets(target, account)
+  const known = [secrets.current, secrets.proposed]
+    .filter((secret) => secret !== null)
+    .map(hashOf)
+  return unexplained(account, held(), secrets, {
+    isChanged: listed.some(({ hash }) => hash === null || !known.includes(hash)),
+    isShut: listed.some(isLocked),
+    from: hosts,
+  })
 }
 
 async function hostsInside(session: Session, account: string): Promise<readonly string[]> {

@@ -12,14 +12,16 @@ import type { Instant, ProbeResult } from '@halligan/core'
 import type pg from 'pg'
 import type { Clock } from '../ports.ts'
 import type { Vault } from '../store/port.ts'
+import { giveSecret, rotationReadings } from './account-secret.ts'
 import type { AccountSteps, Counting, HandOut, SharedAccounts } from './check-out.ts'
+import { withLogin } from './login-reading.ts'
 import { newPassword } from './new-password.ts'
 import type { Difference, Opening } from './port.ts'
 import { endAccess } from './postgres-ending.ts'
 import { logNoMore, logStatements } from './postgres-evidence.ts'
 import type { TargetLock } from './postgres-lock.ts'
 import { loginConfig } from './postgres-login.ts'
-import { probeCatalog, probeLogin } from './postgres-probe.ts'
+import { probeCatalog, probeLogin, timeOf } from './postgres-probe.ts'
 import { checkClock, checkEndable, inTime } from './postgres-role.ts'
 import { scramVerifier } from './postgres-scram.ts'
 import {
@@ -85,21 +87,21 @@ async function settled({
 /** A new password and the deadline, on the session that holds the target's lock. The vault knows the password first. */
 const open = (kept: Kept, opening: Opening, handOut: HandOut): Promise<string> =>
   kept.lock.whileHeld(async ({ db }) => {
-    const { account, settings, vault } = kept
-    const { target, evidence, unendable } = settings
+    const { account, settings } = kept
+    const { evidence, unendable } = settings
     await checkClock(db, opening.applyBefore)
     const secret = handOut((await settled(kept)).at(-1) ?? null)
-    await vault.propose(target, account, secret)
-    await inTime(db, opening.applyBefore, account, async () => {
-      if (unendable !== true) await checkEndable(db, [account])
-      const until = await untilOf(db, account, opening.deadline)
-      await db.query(
-        `alter role ${quoted(account)} login password ${literal(scramVerifier(secret))}
-         valid until ${literal(until)}`,
-      )
-      if (evidence !== undefined) await logStatements(db, account, opening.grant)
-    })
-    await vault.confirm(target, account)
+    await giveSecret(kept, secret, () =>
+      inTime(db, opening.applyBefore, account, async () => {
+        if (unendable !== true) await checkEndable(db, [account])
+        const until = await untilOf(db, account, opening.deadline)
+        await db.query(
+          `alter role ${quoted(account)} login password ${literal(scramVerifier(secret))}
+           valid until ${literal(until)}`,
+        )
+        if (evidence !== undefined) await logStatements(db, account, opening.grant)
+      }),
+    )
     return secret
   })
 
@@ -118,19 +120,18 @@ async function untilOf(db: pg.Client, account: string, deadline: Instant): Promi
 /** A new password for an account that is checked out; same deadline. Throws when it may not log in any more. */
 const reseal = (kept: Kept, handOut: HandOut): Promise<string> =>
   kept.lock.whileHeld(async ({ db }) => {
-    const { account, settings, vault } = kept
-    const { target } = settings
+    const { account } = kept
     await settled(kept)
     const secret = handOut(null)
-    await vault.propose(target, account, secret)
-    await inTransaction(db, async () => {
-      await db.query(
-        `alter role ${quoted(account)} password ${literal(scramVerifier(secret))}`,
-      )
-      if ((await checkedOutOf(db, [account])).length === 0)
-        throw new Error(`${account} is not checked out any more`)
-    })
-    await vault.confirm(target, account)
+    await giveSecret(kept, secret, () =>
+      inTransaction(db, async () => {
+        await db.query(
+          `alter role ${quoted(account)} password ${literal(scramVerifier(secret))}`,
+        )
+        if ((await checkedOutOf(db, [account])).length === 0)
+          throw new Error(`${account} is not checked out any more`)
+      }),
+    )
     return secret
   })
 
@@ -152,11 +153,9 @@ async function probe(
   secret: string | null,
 ): Promise<readonly ProbeResult[]> {
   const catalog = await readCatalog(connect, account)
-  const [first] = catalog
-  if (secret === null || first === undefined) return catalog
-  if (!catalog.every(({ absent }) => absent)) return catalog
-  const login = await probeLogin(loginConfig(settings, account, secret), first.at)
-  return login === null ? catalog : [...catalog, login]
+  return withLogin(catalog, secret, (password) =>
+    probeLogin(loginConfig(settings, account, password), timeOf(catalog)),
+  )
 }
 
 /** As of a grant's own login, but for memberships: those are the account's, whoever is in it. */
@@ -194,13 +193,9 @@ const rotate = (kept: Kept): Promise<readonly ProbeResult[]> =>
         throw new Error(`${target} does not say whether ${account} can log in`)
       return !tried.absent
     }
-    const dead = await Promise.all(olds.map(async (old) => !(await isOpenTo(old))))
-    const works = await isOpenTo(fresh)
-    if (works) await vault.confirm(target, account)
-    return [
-      ...dead.map((absent) => ({ probe: 'old_secret', absent, at })),
-      { probe: 'new_secret_refused', absent: works, at },
-    ]
+    const readings = await rotationReadings({ olds, fresh }, isOpenTo, at)
+    if (readings.at(-1)?.absent === true) await vault.confirm(target, account)
+    return readings
   })
 
 /** Its log goes back to its owner once it has been read; not while somebody else has checked the account out by now. */

@@ -8,8 +8,8 @@
  *
  * @module
  */
-import { setTimeout as pause } from 'node:timers/promises'
 import type pg from 'pg'
+import { type Insist, untilItHolds, untilNobody, whileForcing } from './ending.ts'
 import { asSignaller } from './postgres-lock.ts'
 import { hasRole, membershipsOf } from './postgres-role.ts'
 import {
@@ -21,10 +21,7 @@ import {
 } from './postgres-session.ts'
 
 const roundsAtMost = 3
-const millisBeforeForce = 150
-const millisBetweenForce = 50
-const millisBetweenReads = 25
-const millisForSessions = 8_000
+const paceOfSessions = { millisAtMost: 8_000, millisBetween: 25 }
 
 /**
  * What a login is to the grant. `own`: made for it, and all that it is goes with it. `shared`: it was there before and will
@@ -38,19 +35,10 @@ export async function endAccess(
   role: string,
   tenure: Tenure = 'own',
 ): Promise<void> {
-  await onSession(connect, async (session) => {
-    let failures: readonly unknown[] = []
-    for (let round = 1; round <= roundsAtMost; round += 1) {
-      failures = await endOnce(connect, session, role, tenure)
-      if (failures.length === 0) return
-    }
-    const reasons = failures.map(reasonOf).join('; ')
-    throw new AggregateError(failures, `${role} is not ended: ${reasons}`)
-  })
+  await onSession(connect, (session) =>
+    untilItHolds(role, roundsAtMost, () => endOnce(connect, session, role, tenure)),
+  )
 }
-
-const reasonOf = (failure: unknown): string =>
-  failure instanceof Error ? failure.message : String(failure)
 
 /** `oid` is null once there is no such role, or not yet. */
 type Login = Readonly<{ role: string; oid: number | null }>
@@ -64,6 +52,8 @@ async function endOnce(
 ): Promise<readonly unknown[]> {
   const { db } = session
   const login = { role, oid: await oidOf(db, role) }
+  const force = (insist: Insist) =>
+    onSession(connect, (signaller) => insist(() => terminateSessions(signaller, login)))
   const removing = tenure === 'own' ? [() => removeMemberships(session, role)] : []
   const steps =
     login.oid === null
@@ -75,7 +65,7 @@ async function endOnce(
         ]
   const failures: unknown[] = []
   for (const step of steps)
-    await whileForcing(connect, login, step()).catch((failure) => failures.push(failure))
+    await whileForcing(step(), force).catch((failure) => failures.push(failure))
   await sessionsGone(session, login).catch((failure) => failures.push(failure))
   return failures
 }
@@ -96,35 +86,6 @@ async function lockOut(db: pg.Client, role: string, tenure: Tenure): Promise<voi
   // A shared account's limit is its owner's, and rotation would not know it again.
   const statement = `alter role ${quoted(role)} nologin password null`
   await db.query(tenure === 'own' ? lockingOut(role) : statement)
-}
-
-/**
- * Awaits `step`, and ends the role's sessions when it does not settle soon: they hold the lock it waits for.
- * The step already queues for that lock, so that no new session can come in between.
- */
-async function whileForcing(
-  connect: Connect,
-  login: Login,
-  step: Promise<void>,
-): Promise<void> {
-  let settled = false
-  const settle = () => {
-    settled = true
-  }
-  const settling = step.then(settle, settle)
-  const patience = new AbortController()
-  const waiting = pause(millisBeforeForce, undefined, { signal: patience.signal })
-  await Promise.race([settling, waiting])
-  patience.abort()
-  await waiting.catch(() => undefined)
-  if (!settled)
-    await onSession(connect, async (signaller) => {
-      while (!settled) {
-        await terminateSessions(signaller, login)
-        await Promise.race([settling, pause(millisBetweenForce)])
-      }
-    })
-  await step
 }
 
 /**
@@ -149,17 +110,8 @@ async function terminateSessions(session: Session, login: Login): Promise<number
   return rowCount ?? 0
 }
 
-/** Two empty reads, some time apart: a session that was just logging in is not seen by the first. */
-async function sessionsGone(session: Session, login: Login): Promise<void> {
-  const deadline = performance.now() + millisForSessions
-  for (let emptyReads = 0; ; ) {
-    const found = await terminateSessions(session, login)
-    emptyReads = found === 0 ? emptyReads + 1 : 0
-    if (emptyReads === 2) return
-    if (performance.now() > deadline) throw new Error(`${found} sessions do not end`)
-    await pause(millisBetweenReads)
-  }
-}
+const sessionsGone = (session: Session, login: Login): Promise<void> =>
+  untilNobody(() => terminateSessions(session, login), paceOfSessions)
 
 /**
  * Out of every role and everybody out of it. A membership that somebody else granted cannot be revoked by us

@@ -4,7 +4,6 @@ import { newPassword } from './new-password.ts'
 import { dropRole } from './postgres-cleanup.ts'
 import { endAccess } from './postgres-ending.ts'
 import type { TargetLock } from './postgres-lock.ts'
-import { loginConfig } from './postgres-login.ts'
 import { endTogether } from './postgres-mass-ending.ts'
 import { probeTogether } from './postgres-probe.ts'
 import { applyRole, hasRole, resealRole, roleOf, roleStands } from './postgres-role.ts'
@@ -23,7 +22,7 @@ export type Lent = Readonly<{
 /** Logins made for one grant each, and dropped with it. */
 export function ownLogins({ connect, settings, lock, notes }: Lent): Access {
   const end = endTogether(connect)
-  const probe = probeTogether(connect)
+  const probe = probeTogether(connect, settings)
   return {
     user: roleOf,
     open: (opening) => {
@@ -50,13 +49,7 @@ export function ownLogins({ connect, settings, lock, notes }: Lent): Access {
     },
     isOpen: (grant) => onSession(connect, ({ db }) => roleStands(db, roleOf(grant))),
     end: (grant) => end(roleOf(grant)),
-    probe: (grant) =>
-      probe(roleOf(grant), () => {
-        const password = notes.of(grant)?.password
-        return password === undefined
-          ? null
-          : loginConfig(settings, roleOf(grant), password)
-      }),
+    probe: (grant) => probe(roleOf(grant), notes.of(grant)?.password ?? null),
     cleanUp: (grant) => dropRole(connect, roleOf(grant), settings.orphanOwner),
   }
 }

@@ -1,8 +1,11 @@
 import type { Instant, ProbeResult } from '@halligan/core'
 import pg from 'pg'
+import { withLogin } from './login-reading.ts'
 import { isSessionOf } from './postgres-ending.ts'
+import { loginConfig } from './postgres-login.ts'
 import { administersOnly } from './postgres-role.ts'
 import { type Connect, onSession, type Session, sqlState } from './postgres-session.ts'
+import type { PostgresSettings } from './postgres-settings.ts'
 import { inRounds, inTurns } from './rounds.ts'
 
 type Readings = Readonly<{
@@ -61,26 +64,28 @@ const loginsWaitingAtMost = 32
 
 /**
  * Probes one role, with all others that wait to be probed at that moment: on one connection, opened after the last of
- * them was asked for. Once the catalog shows absence, `loginConfig` is tried also, if there is one.
+ * them was asked for.
  */
 export function probeTogether(
   connect: Connect,
-): (
-  role: string,
-  loginConfig: () => pg.ClientConfig | null,
-) => Promise<readonly ProbeResult[]> {
+  settings: PostgresSettings,
+): (role: string, password: string | null) => Promise<readonly ProbeResult[]> {
   const inRound = inRounds<string, readonly ProbeResult[]>(roundsAtOnce, (roles) =>
     onSession(connect, (session) => probeCatalog(session, roles)),
   )
   const inTurn = inTurns(loginsAtOnce, loginsWaitingAtMost)
-  return async (role, loginConfig) => {
+  return async (role, password) => {
     const catalog = await inRound(role)
-    const [first] = catalog
-    if (first === undefined || !catalog.every(({ absent }) => absent)) return catalog
-    const config = loginConfig()
-    const login = config === null ? null : await inTurn(() => probeLogin(config, first.at))
-    return login === null ? catalog : [...catalog, login]
+    return withLogin(catalog, password, (secret) =>
+      inTurn(() => probeLogin(loginConfig(settings, role, secret), timeOf(catalog))),
+    )
   }
+}
+
+/** One query reads them all at one time. */
+export const timeOf = ([first]: readonly ProbeResult[]): Instant => {
+  if (first === undefined) throw new Error('the catalog says nothing')
+  return first.at
 }
 
 /**

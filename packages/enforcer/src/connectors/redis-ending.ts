@@ -7,13 +7,12 @@
  *
  * @module
  */
-import { setTimeout as pause } from 'node:timers/promises'
+import { untilNobody } from './ending.ts'
 import { fenceOf } from './redis-lock.ts'
 import { type Command, type Connect, onSession, type Session } from './redis-session.ts'
 import { listClients, openKey, readUser, saving } from './redis-user.ts'
 
-const millisForSessions = 2_500
-const millisBetweenReads = 20
+const paceOfSessions = { millisAtMost: 2_500, millisBetween: 20 }
 
 /** Throws when it did not hold; then it is to be called again. `keep`: the account is a shared one, and only shut. */
 export async function endAccess(
@@ -55,15 +54,8 @@ async function remove(session: Session, user: string): Promise<void> {
 
 export const killing = (user: string): Command => ['CLIENT', 'KILL', 'USER', user]
 
-/** Two empty reads, some time apart. */
-export async function sessionsGone(session: Session, user: string): Promise<void> {
-  const deadline = performance.now() + millisForSessions
-  for (let emptyReads = 0; ; ) {
-    const found = (await listClients(session)).filter((client) => client.user === user)
-    emptyReads = found.length === 0 ? emptyReads + 1 : 0
-    if (emptyReads === 2) return
-    if (performance.now() > deadline)
-      throw new Error(`${found.length} sessions of ${user} do not end`)
-    await pause(millisBetweenReads)
-  }
-}
+export const sessionsGone = (session: Session, user: string): Promise<void> =>
+  untilNobody(async () => {
+    const clients = await listClients(session)
+    return clients.filter((client) => client.user === user).length
+  }, paceOfSessions)

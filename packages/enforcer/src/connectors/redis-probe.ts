@@ -1,4 +1,5 @@
 import type { Instant, ProbeResult } from '@halligan/core'
+import { withLogin } from './login-reading.ts'
 import { instantOf } from './redis-lock.ts'
 import { type Connect, onSession, openWire, refusalOf } from './redis-session.ts'
 import type { Login, RedisSettings } from './redis-settings.ts'
@@ -59,18 +60,19 @@ export async function probeUser(
   const sight = await look(connect, name)
   const { at, user } = sight
   const readings = [{ probe: 'acl_user', absent: user === null, at }, noClients(sight)]
-  if (password === null || !readings.every(({ absent }) => absent)) return readings
-  return [...readings, ...(await loginRefused(settings, { user: name, password }, at))]
+  return withLogin(readings, password, (secret) =>
+    loginRefused(settings, { user: name, password: secret }, at),
+  )
 }
 
-/** Nothing at all when there was no answer from which anything follows. */
+/** Null when there was no answer from which anything follows. */
 export async function loginRefused(
   settings: RedisSettings,
   login: Login,
   at: Instant,
-): Promise<readonly ProbeResult[]> {
+): Promise<ProbeResult | null> {
   const opened = await opens(settings, login).catch(() => null)
-  return opened === null ? [] : [{ probe: 'login', absent: !opened, at }]
+  return opened === null ? null : { probe: 'login', absent: !opened, at }
 }
 
 /** Whether the password opens the account. Throws when the target says neither. */

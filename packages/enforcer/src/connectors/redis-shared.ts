@@ -5,7 +5,9 @@
  */
 import type { Instant, ProbeResult } from '@halligan/core'
 import type { Vault } from '../store/port.ts'
+import { giveSecret, rotationReadings, settleSecret } from './account-secret.ts'
 import type { AccountSteps, HandOut } from './check-out.ts'
+import { withLogin } from './login-reading.ts'
 import { newPassword } from './new-password.ts'
 import type { Opening } from './port.ts'
 import { endAccess, killing, sessionsGone } from './redis-ending.ts'
@@ -62,24 +64,14 @@ async function existing({ session }: HeldLock, { account }: Kept): Promise<User>
   return found
 }
 
-/** In the vault, then at the target, then seen there, then confirmed. */
-async function give(kept: Kept, held: HeldLock, gate: Gate, secret: string): Promise<void> {
-  await kept.vault.propose(kept.settings.target, kept.account, secret)
-  await settle(kept, held, gate)
-}
-
-/** Finishes what a crash may have left between proposing and confirming. Answers the secret that holds now. */
-async function settle(kept: Kept, held: HeldLock, gate: Gate): Promise<string | null> {
-  const { account, vault, settings } = kept
-  const { current, proposed } = await vault.secrets(settings.target, account)
-  if (proposed === null) return current
-  const hash = hashOf(proposed)
+/** Throws unless the target then shows that the account has it. */
+const setting = (kept: Kept, held: HeldLock, gate: Gate) => async (secret: string) => {
+  const { account } = kept
+  const hash = hashOf(secret)
   const changing = ['ACL', 'SETUSER', account, 'resetpass', `#${hash}`]
   await gate.open([changing, ...saving(held.session)])
   if (!isOpenTo(await existing(held, kept), hash))
     throw new Error(`${account} did not take its new secret alone`)
-  await vault.confirm(settings.target, account)
-  return proposed
 }
 
 /** To this one secret and to no other. */
@@ -93,9 +85,10 @@ const open = (kept: Kept, opening: Opening, handOut: HandOut): Promise<string> =
     const gate = await held.gate(account, opening.applyBefore)
     const found = await existing(held, kept)
     if (settings.unendable !== true) await checkEndable(held, account, found)
-    const current = await settle(kept, held, gate)
+    const set = setting(kept, held, gate)
+    const current = await settleSecret(kept, set)
     const secret = handOut(current)
-    if (secret !== current) await give(kept, held, gate, secret)
+    if (secret !== current) await giveSecret(kept, secret, set)
     const since = String(await targetNow(session))
     await gate.open([
       ['SET', checkedOutKey(opening.grant), since, 'NX'],
@@ -116,9 +109,10 @@ const reseal = (kept: Kept, handOut: HandOut): Promise<string> =>
     const gate = await gateFor(held, kept.account)
     if (!(await existing(held, kept)).isOn)
       throw new Error(`${kept.account} may not log in any more`)
-    await settle(kept, held, gate)
+    const set = setting(kept, held, gate)
+    await settleSecret(kept, set)
     const secret = handOut(null)
-    await give(kept, held, gate, secret)
+    await giveSecret(kept, secret, set)
     return secret
   })
 
@@ -133,9 +127,9 @@ async function probe(
     { probe: 'acl_file', absent: !sight.mayReopen, at },
     noClients(sight),
   ]
-  if (secret === null || !readings.every(({ absent }) => absent)) return readings
-  const login = { user: account, password: secret }
-  return [...readings, ...(await loginRefused(settings, login, at))]
+  return withLogin(readings, secret, (password) =>
+    loginRefused(settings, { user: account, password }, at),
+  )
 }
 
 /** Whoever is inside with the old secret is ended as well; then the account is open to the new one alone. */
@@ -145,16 +139,14 @@ const rotate = (kept: Kept): Promise<readonly ProbeResult[]> =>
     const { session } = held
     const gate = await gateFor(held, account)
     await existing(held, kept)
-    const old = await settle(kept, held, gate)
-    const secret = newPassword()
-    await give(kept, held, gate, secret)
+    const set = setting(kept, held, gate)
+    const old = await settleSecret(kept, set)
+    const fresh = newPassword()
+    await giveSecret(kept, fresh, set)
     await session.together([killing(account)])
     await sessionsGone(session, account)
     await gate.open([['ACL', 'SETUSER', account, 'on'], ...saving(session)])
     const at = await targetNow(session)
     const isOpenTo = (password: string) => opens(settings, { user: account, password })
-    return [
-      { probe: 'old_secret', absent: old === null || !(await isOpenTo(old)), at },
-      { probe: 'new_secret_refused', absent: await isOpenTo(secret), at },
-    ]
+    return rotationReadings({ olds: [old], fresh }, isOpenTo, at)
   })

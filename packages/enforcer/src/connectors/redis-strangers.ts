@@ -18,11 +18,12 @@ import {
   listClients,
   listUsers,
   readUser,
+  type User,
   userIn,
   userOf,
   userPrefix,
 } from './redis-user.ts'
-import { holdersOf, holding } from './shared-account.ts'
+import { unexplained } from './shared-account.ts'
 
 /**
  * Users that look like ours and are no grant's, users of grants with other rights than they were given, and shared accounts that
@@ -80,36 +81,24 @@ async function ofShared(
   connect: Connect,
   { target, vault, held }: Known,
   account: string,
-): Promise<Difference[]> {
+): Promise<readonly Difference[]> {
   const { user, from } = await onSession(connect, async (session) => ({
     user: await readUser(session, account),
     from: (await listClients(session))
       .filter((client) => client.user === account)
       .map((client) => client.from),
   }))
-  const { current, proposed } = await vault.secrets(target, account)
-  const known = [current, proposed].flatMap((secret) =>
-    secret === null ? [] : [hashOf(secret)],
-  )
-  const isChanged =
-    known.length > 0 &&
-    user !== null &&
-    (user.hasNoPassword ||
-      user.hashes.length !== 1 ||
-      user.hashes.some((hash) => !known.includes(hash)))
-  const grants = holding(held(), account)
-  const isExplained = holdersOf(grants, account).length > 0
-  const isShut = known.length > 0 && user?.isOn !== true
-  return [
-    ...(isChanged ? [{ what: 'shared_account_changed', object: account }] : []),
-    ...(isShut && grants.length === 0
-      ? [{ what: 'sealed_account_locked', object: account }]
-      : []),
-    ...(isExplained ? [] : [...new Set(from)]).map((host) => ({
-      what: 'sealed_account_used',
-      object: `${account} from ${host}`,
-    })),
-  ]
+  const secrets = await vault.secrets(target, account)
+  const known = [secrets.current, secrets.proposed]
+    .filter((secret) => secret !== null)
+    .map(hashOf)
+  const opensToOthers = ({ hasNoPassword, hashes }: User) =>
+    hasNoPassword || hashes.length !== 1 || hashes.some((hash) => !known.includes(hash))
+  return unexplained(account, held(), secrets, {
+    isChanged: user !== null && opensToOthers(user),
+    isShut: user?.isOn !== true,
+    from,
+  })
 }
 
 /** All that the connector's user needs; docs/connectors/redis.md gives it as one command. */

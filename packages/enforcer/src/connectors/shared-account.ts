@@ -4,7 +4,8 @@
  * @module
  */
 import type { GrantId, Instant, ProbeResult } from '@halligan/core'
-import type { Held, Opening } from './port.ts'
+import type { VaultSecrets } from '../store/port.ts'
+import type { Difference, Held, Opening } from './port.ts'
 
 const prefix = 'account:'
 
@@ -102,4 +103,34 @@ export const heldByBooks = (
 ): readonly ProbeResult[] => {
   const phase = held.find((one) => one.grant === grant)?.phase
   return [{ probe: 'held_by_this_grant', absent: phase !== 'standing', at }]
+}
+
+/** An account as it was seen at the target. */
+export type Seen = Readonly<{
+  /** It opens to what is not in the vault. */
+  isChanged: boolean
+  /** It opens to nothing. */
+  isShut: boolean
+  /** Whence somebody is inside. */
+  from: readonly string[]
+}>
+
+/** What there is of an account that no grant explains. Before the vault has a secret for it, nobody has sealed it. */
+export function unexplained(
+  account: string,
+  held: readonly Held[],
+  { current, proposed }: VaultSecrets,
+  { isChanged, isShut, from }: Seen,
+): readonly Difference[] {
+  const isSealed = current !== null || proposed !== null
+  const isAway = holding(held, account).length > 0
+  const isExplained = holdersOf(held, account).length > 0
+  const told = (what: string, object = account) => ({ what, object })
+  return [
+    ...(isSealed && isChanged ? [told('shared_account_changed')] : []),
+    ...(isSealed && isShut && !isAway ? [told('sealed_account_locked')] : []),
+    ...(isExplained ? [] : [...new Set(from)]).map((place) =>
+      told('sealed_account_used', `${account} from ${place}`),
+    ),
+  ]
 }

@@ -1,0 +1,58 @@
+/**
+ * The secret of a shared account, whatever the target: it is in the vault before it is at the target, and confirmed once it was
+ * seen there.
+ *
+ * @module
+ */
+import type { Instant, ProbeResult } from '@halligan/core'
+import type { Vault } from '../store/port.ts'
+
+/** One account, and where its secrets are kept. */
+export type Kept = Readonly<{
+  vault: Vault
+  settings: Readonly<{ target: string }>
+  account: string
+}>
+
+/** Gives the account this secret and no other. Throws unless the target then has it. */
+type SetSecret = (secret: string) => Promise<unknown>
+
+/** In the vault, then at the target, then confirmed. */
+export async function giveSecret(
+  { vault, settings: { target }, account }: Kept,
+  secret: string,
+  set: SetSecret,
+): Promise<void> {
+  await vault.propose(target, account, secret)
+  await set(secret)
+  await vault.confirm(target, account)
+}
+
+/**
+ * Finishes what a crash may have left between proposing and confirming, by setting that secret again. Answers the one that
+ * holds now, or null where there has been none.
+ */
+export async function settleSecret(
+  { vault, settings: { target }, account }: Kept,
+  set: SetSecret,
+): Promise<string | null> {
+  const { current, proposed } = await vault.secrets(target, account)
+  if (proposed === null) return current
+  await set(proposed)
+  await vault.confirm(target, account)
+  return proposed
+}
+
+/** What a rotation has to show, by real logins. `isOpenTo` throws where the target says neither. */
+export async function rotationReadings(
+  { olds, fresh }: Readonly<{ olds: readonly (string | null)[]; fresh: string }>,
+  isOpenTo: (secret: string) => Promise<boolean>,
+  at: Instant,
+): Promise<readonly ProbeResult[]> {
+  const isDead = async (old: string | null) => old === null || !(await isOpenTo(old))
+  const dead = await Promise.all(olds.map(isDead))
+  return [
+    ...dead.map((absent) => ({ probe: 'old_secret', absent, at })),
+    { probe: 'new_secret_refused', absent: await isOpenTo(fresh), at },
+  ]
+}
