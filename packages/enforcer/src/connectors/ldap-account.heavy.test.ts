@@ -4,6 +4,8 @@ import { damagedNotes } from '../../test/enforcer-books.ts'
 import { change, ldapCase, openedCases } from '../../test/ldap-case.ts'
 import { dns, type LdapLab, openLdapLab } from '../../test/ldap-lab.ts'
 import { describeAt } from '../../test/real-server.ts'
+import { ldapConnector } from './ldap.ts'
+import { ldapSettings } from './ldap-settings.ts'
 
 describeAt('OpenLDAP', () => {
   let lab: LdapLab
@@ -86,6 +88,30 @@ describeAt('OpenLDAP', () => {
         expect.objectContaining({ probe: 'without_note', absent: true }),
       )
       led.books.become(led.grant, 'closing')
+      const rotated = (await led.connector.rotate?.('emergency')) ?? []
+      expect(rotated.every(({ absent }) => absent)).toBe(true)
+    },
+  )
+
+  test.each([false, true])(
+    'INV-18 a vault that fails keeps no check-out from its end, its note unreadable: %s',
+    async (isUnreadable) => {
+      const privileges = ['account:emergency']
+      const led = await opened(ldapCase(lab, { privileges }))
+      const credential = await led.apply()
+      await (await lab.login(credential)).unbind()
+      if (isUnreadable) led.books.shelf.put(led.grant, lab.target, '')
+      const fails = () => Promise.reject(new Error('no identity'))
+      const broken = ldapConnector(ldapSettings({ kind: 'ldap', ...lab.settings() }), {
+        ...{ ...led.books, vault: { secrets: fails, propose: fails, confirm: fails } },
+      })
+      led.books.become(led.grant, 'ending')
+      await broken.end(led.grant, lab.target)
+      await expect(lab.login(credential)).rejects.toThrow()
+      const probes = await broken.probeAbsent(led.grant, lab.target)
+      expect(probes.filter(({ absent }) => !absent)).toEqual([])
+      led.books.become(led.grant, 'closing')
+      await expect(broken.rotate?.('emergency')).rejects.toThrow('no identity')
       const rotated = (await led.connector.rotate?.('emergency')) ?? []
       expect(rotated.every(({ absent }) => absent)).toBe(true)
     },

@@ -5,6 +5,7 @@
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import type { GrantId, Instant, ProbeResult } from '@halligan/core'
+import { giveSecret } from './account-secret.ts'
 import { hashed, replacing } from './ldap-entry.ts'
 import type { Site } from './ldap-groups.ts'
 import { blankNote } from './ldap-plan.ts'
@@ -111,25 +112,18 @@ async function setSecret(
 ): Promise<void> {
   const { settings, vault } = site
   await settleProposal(site, name, dn)
-  await vault.propose(settings.target, name, secret)
-  await replaceSecret(site, dn, secret)
-  if ((await opens(settings, settings.url, dn, secret)) !== true)
-    throw new Error(`the new secret of account ${name} does not open it`)
-  await vault.confirm(settings.target, name)
+  await giveSecret({ vault, settings, account: name }, secret, async () => {
+    await replaceSecret(site, dn, secret)
+    if ((await opens(settings, settings.url, dn, secret)) !== true)
+      throw new Error(`the new secret of account ${name} does not open it`)
+  })
 }
 
-/**
- * A proposal that the directory had taken when we died is the only secret that works. Where it does not say, it is given the
- * proposal again: after that, the vault has it whatever comes of the next.
- */
-async function settleProposal(site: Site, name: string, dn: string): Promise<void> {
-  const { settings, vault } = site
+/** A proposal that the directory had taken when we died is what holds now, whatever comes of the next. */
+async function settleProposal({ settings, vault }: Site, name: string, dn: string) {
   const { proposed } = await vault.secrets(settings.target, name)
-  if (proposed === null) return
-  const isOpen = await opens(settings, settings.url, dn, proposed)
-  if (isOpen === false) return
-  if (isOpen === null) await replaceSecret(site, dn, proposed)
-  await vault.confirm(settings.target, name)
+  if (proposed !== null && (await opens(settings, settings.url, dn, proposed)) === true)
+    await vault.confirm(settings.target, name)
 }
 
 const replaceSecret = ({ settings, connect }: Site, dn: string, secret: string) =>
@@ -144,17 +138,30 @@ export async function endAccount(site: Site, grant: GrantId, name: string): Prom
     if (isShared(site, grant, name)) return
     const note = site.notes.known(grant)
     const exposed = note?.secret
-    const { current } = await site.vault.secrets(site.settings.target, name)
+    const current = await currentSecret(site, name)
     if (note?.byOrder === true && exposed === null) {
-      await setSecret(site, name, dn, newPassword())
+      await lockOut(site, name, dn)
       // By this it is known to be replaced. Where the vault had none, nothing is left to try.
       return site.notes.put(grant, { ...note, secret: current ?? newPassword() })
     }
     const isReplaced = exposed === undefined || exposed === null || exposed !== current
     if (isReplaced && !(await stillOpens(site, dn, exposed ?? null))) return
-    await setSecret(site, name, dn, newPassword())
+    await lockOut(site, name, dn)
   })
 }
+
+/** An ending waits for no vault: what cannot be read there is as unknown as if there were nothing. */
+const currentSecret = ({ settings, vault }: Site, name: string): Promise<string | null> =>
+  vault.secrets(settings.target, name).then(
+    ({ current }) => current,
+    () => null,
+  )
+
+/** By a secret that nobody has, where the vault takes none: its trouble is told by the rotation, which sets one again. */
+const lockOut = (site: Site, name: string, dn: string): Promise<void> =>
+  setSecret(site, name, dn, newPassword()).catch(() =>
+    replaceSecret(site, dn, newPassword()),
+  )
 
 const stillOpens = async (
   site: Site,
