@@ -29,6 +29,21 @@ describeAt('OpenLDAP', () => {
     }
   const answering = (code: number) => onSearch((id) => answer(id, tags.searched, code))
 
+  test('INV-10 a grant that neither its note nor the settings tell of is not called absent', async () => {
+    const led = await opened(ldapCase(lab))
+    await led.apply()
+    led.books.shelf.put(led.grant, lab.target, 'damaged')
+    led.books.become(led.grant, 'ending')
+    const changed = { accounts: { bob: dns.person('bob') } }
+    const { connector } = ldapCase(lab, { books: led.books, changed })
+    await expect(connector.end(led.grant, lab.target)).rejects.toThrow('is not known')
+    const probed = connector.probeAbsent(led.grant, lab.target)
+    await expect(probed).rejects.toThrow('is not known')
+    expect(await lab.members('repair')).toContain(dns.person('ada'))
+    await led.finish()
+    expect(await lab.members('repair')).not.toContain(dns.person('ada'))
+  })
+
   test.each([
     ['busy', answering(51)],
     ['unavailable', answering(52)],

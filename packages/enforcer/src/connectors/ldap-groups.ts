@@ -7,17 +7,16 @@
 import type { GrantId, Instant } from '@halligan/core'
 import { Attribute, Change, EqualityFilter } from 'ldapts'
 import { onlyIf, PostRead } from './ldap-controls.ts'
-import { dnKey } from './ldap-dn.ts'
 import { type Held as HeldLock, instantOf, type LdapLock } from './ldap-lock.ts'
 import { rememberEnded } from './ldap-memory.ts'
 import { viaOtherGroups } from './ldap-nesting.ts'
 import {
   blankNote,
   confers,
-  type Note,
   type NotedRight,
   type Notes,
   planOf,
+  rightIn,
 } from './ldap-plan.ts'
 import {
   leave,
@@ -183,16 +182,6 @@ async function noted(
       groupNamed(site.settings, group).dn,
     )
   }
-}
-
-export function rightIn(
-  note: Note | null,
-  account: string,
-  group: string,
-): NotedRight | null {
-  if (note?.account === undefined || note.account === null) return null
-  if (dnKey(note.account) !== dnKey(account)) return null
-  return note.rights.find((right) => right.group === group) ?? null
 }
 
 function noteNotBefore(site: Site, grant: GrantId, account: string, group: string): void {

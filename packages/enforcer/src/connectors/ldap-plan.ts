@@ -73,8 +73,8 @@ export const blankNote: Note = {
 export type Notes = ShelfNotes<Note> &
   Readonly<{
     /**
-     * The note; or, where it cannot be read, one by the order. Then nobody knows whether a right was there before, and it
-     * counts as the grant's own: unknown counts as granted (INV-10).
+     * The note; or, where it cannot be read, one by the order. Then nobody knows whether a right was there before, unless
+     * another grant does, and it counts as the grant's own: unknown counts as granted (INV-10).
      */
     known(grant: GrantId): Note | null
   }>
@@ -85,13 +85,27 @@ export function notesIn(
 ): Notes {
   const { target } = settings
   const shelved = notesOn(shelf, target, noteIn)
+  /** What is `closing` was seen to be gone: what stands now is not of its making. */
+  const seenByOthers = (
+    grant: GrantId,
+    account: string | null,
+    group: string,
+  ): NotedRight | null =>
+    held(target)
+      .filter((other) => other.grant !== grant && other.phase !== 'closing')
+      .map((other) => rightIn(shelved.of(other.grant), account, group))
+      .find((right) => right !== null) ?? null
   const byOrder = (grant: GrantId): Note | null => {
     const order = held(target, grant).find((each) => each.grant === grant)
     const plan = order === undefined ? 'not_held' : planOf(settings, order)
     if (typeof plan === 'string') return null
+    const account = dnOf(settings, grant, plan)
     const groups = plan.kind === 'groups' ? plan.groups : []
-    const rights = groups.map((group) => ({ group, before: false, nested: false }))
-    return { ...blankNote, account: dnOf(settings, grant, plan), rights, byOrder: true }
+    const rights = groups.map(
+      (group) =>
+        seenByOthers(grant, account, group) ?? { group, before: false, nested: false },
+    )
+    return { ...blankNote, account, rights, byOrder: true }
   }
   return {
     ...shelved,
@@ -100,6 +114,16 @@ export function notesIn(
     isUnreadable: (grant) =>
       shelved.isUnreadable(grant) || shelved.of(grant)?.byOrder === true,
   }
+}
+
+export function rightIn(
+  note: Note | null,
+  account: string | null,
+  group: string,
+): NotedRight | null {
+  if (note === null || note.account === null || account === null) return null
+  if (dnKey(note.account) !== dnKey(account)) return null
+  return note.rights.find((right) => right.group === group) ?? null
 }
 
 /** Whose rights, or whose password, the plan gives away; null for what the settings do not name any more. */

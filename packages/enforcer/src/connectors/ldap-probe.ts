@@ -13,6 +13,7 @@ import { groupsOf, viaOtherGroups } from './ldap-nesting.ts'
 import { planOf } from './ldap-plan.ts'
 import { onSession, readEntry, type Session, search, valuesOf } from './ldap-session.ts'
 import type { GroupSettings } from './ldap-settings.ts'
+import { mustBeKnown } from './notes.ts'
 
 type Reading = Readonly<{ probe: string; absent: boolean }>
 
@@ -20,6 +21,7 @@ export async function probeAbsence(
   site: Site,
   grant: GrantId,
 ): Promise<readonly ProbeResult[]> {
+  mustBeKnown(site.notes, grant, site.notes.known(grant))
   const probes: ProbeResult[] = []
   for (const [endpoint, url] of endpointsOf(site.settings).entries()) {
     const readings = await onSession(

@@ -19,7 +19,7 @@ import { type LdapSettings, ldapSettings } from './ldap-settings.ts'
 import { differenceOf, takeSnapshot } from './ldap-snapshot.ts'
 import { excessOf, strangersOf } from './ldap-strangers.ts'
 import { newPassword } from './new-password.ts'
-import { admitting } from './notes.ts'
+import { admitting, mustBeKnown } from './notes.ts'
 import type { Applied, Connector, Credential, Opening } from './port.ts'
 import type { ConnectorPorts, MakeConnector } from './registry.ts'
 import { whyNotCheckedOut } from './shared-account.ts'
@@ -151,6 +151,7 @@ async function end(site: Site, grant: GrantId): Promise<void> {
     () => site.lock.settle(),
     () => endGroups(site, grant),
     () => endEntry(site, grant),
+    async () => mustBeKnown(site.notes, grant, site.notes.known(grant)),
     ...(plan !== null && typeof plan !== 'string' && plan.kind === 'account'
       ? [() => endAccount(site, grant, plan.name)]
       : []),

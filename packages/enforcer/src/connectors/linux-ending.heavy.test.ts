@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { freshGrant } from '../../test/fresh-grant.ts'
 import { onLinuxHost } from '../../test/linux-grantee.ts'
-import { describeOnLinuxHost } from '../../test/linux-lab.ts'
+import { describeOnLinuxHost, labTarget } from '../../test/linux-lab.ts'
 import { kill, processes } from './linux-processes.ts'
 
 /** What a grantee who is inside can still do after the end: nothing but what is said to be a residual. */
@@ -33,6 +33,18 @@ describeOnLinuxHost(() => {
       expect(await before.can('true')).toBe(true)
       expect(await before.can('cat /mnt/ledger')).toBe(false)
       await before.leave()
+    })
+
+    test('INV-10 a grant that neither its note nor the settings tell of is not called absent', async () => {
+      const grant = await opened('group:payments-ops')
+      at.books.shelf.put(grant, labTarget, 'damaged')
+      at.books.become(grant, 'ending')
+      const changed = at.lab.connector(at.books, { accounts: { bob: 'bob-adm' } })
+      await expect(changed.end(grant, labTarget)).rejects.toThrow('is not known')
+      await expect(changed.probeAbsent(grant, labTarget)).rejects.toThrow('is not known')
+      await end(grant)
+      expect(await present(grant)).toEqual([])
+      expect(await (await ada()).can('cat /mnt/ledger')).toBe(false)
     })
 
     test('the same group held by somebody else, or by root, is nobody that is ended', async () => {

@@ -1,4 +1,5 @@
-import type { GrantId } from '@halligan/core'
+import type { GrantId, ProbeResult } from '@halligan/core'
+import type { Clock } from '../ports.ts'
 import { applyGrant } from './linux-apply.ts'
 import { endAccess } from './linux-ending.ts'
 import { dropEvidence, endEvidence, evidenceOf } from './linux-evidence.ts'
@@ -12,7 +13,7 @@ import { type LinuxSettings, linuxSettings, rightsOf } from './linux-settings.ts
 import { differenceOf, takeSnapshot } from './linux-snapshot.ts'
 import { excessOf, standingOn, strangersOn } from './linux-strangers.ts'
 import { accountInRule, removeRule, ruleTextOf } from './linux-sudoers.ts'
-import { admitting } from './notes.ts'
+import { admitting, mustBeKnown } from './notes.ts'
 import type { Connector, Opening } from './port.ts'
 import type { ConnectorPorts, MakeConnector } from './registry.ts'
 import { oneAtATimePer } from './rounds.ts'
@@ -72,16 +73,13 @@ export function linuxConnector(
       own(target)
       await inTurn(accountOf(grant), async () => {
         await endAccess(host, notes, grant, await knownOf(host, notes, grant))
+        mustBeKnown(notes, grant, notes.memberships(grant))
       })
       endEvidence(host, grant, clock.read().wall)
     },
     probeAbsent: async (grant, target) => {
       own(target)
-      const known = await knownOf(host, notes, grant)
-      const read = await probeAbsence(host, notes, grant, known)
-      const at = clock.read().wall
-      const readings = read.map(([probe, absent]) => ({ probe, absent, at }))
-      return admitting(notes, grant, readings)
+      return absenceOf(host, notes, clock, grant)
     },
     evidence: async (grant, target) => {
       own(target)
@@ -147,6 +145,19 @@ async function knownOf(
     ...{ account: known, uid, since: { boot: '', ticks: 0 } },
     ...{ groups: Object.fromEntries(groups), rule },
   }
+}
+
+async function absenceOf(
+  host: LinuxHost,
+  notes: Notes,
+  clock: Clock,
+  grant: GrantId,
+): Promise<readonly ProbeResult[]> {
+  mustBeKnown(notes, grant, notes.memberships(grant))
+  const read = await probeAbsence(host, notes, grant, await knownOf(host, notes, grant))
+  const at = clock.read().wall
+  const readings = read.map(([probe, absent]) => ({ probe, absent, at }))
+  return admitting(notes, grant, readings)
 }
 
 /** There is no secret to renew: the same words again, for a grant that stands. */

@@ -4,7 +4,7 @@ import { damagedNotes, enforcerBooks } from '../../test/enforcer-books.ts'
 import { freshGrant } from '../../test/fresh-grant.ts'
 import type { SecretShelf } from '../store/port.ts'
 import { accountNotesIn, ownNote } from './account-note.ts'
-import { notesIn as ldapNotesIn } from './ldap-plan.ts'
+import { blankNote, notesIn as ldapNotesIn } from './ldap-plan.ts'
 import { ldapSettings } from './ldap-settings.ts'
 import { notesIn as linuxNotesIn } from './linux-note.ts'
 import { linuxSettings } from './linux-settings.ts'
@@ -79,6 +79,24 @@ test('INV-10 rights whose note cannot be read are those of the order, and count 
     account: 'ada-adm',
     groups: { repair: { stood: false } },
   })
+})
+
+test('EN-17 what another grant of the same right knows of its past is believed', () => {
+  const other = freshGrant()
+  const both: readonly Held[] = held.flatMap((one) => [one, { ...one, grant: other }])
+  const { shelf } = enforcerBooks()
+  const directoryNotes = ldapNotesIn(directory, { shelf, held: () => both })
+  const right = { group: 'repair', before: true, nested: false }
+  const account = 'uid=ada,dc=lab'
+  directoryNotes.put(other, { ...blankNote, account, rights: [right] })
+  shelf.put(grant, target, 'damaged')
+  expect(directoryNotes.known(grant)?.rights).toEqual([right])
+  const hostNotes = linuxNotesIn(host, { shelf, held: () => both })
+  hostNotes.put(other, {
+    ...{ account: 'ada-adm', uid: 1001, since: { boot: '', ticks: 0 }, rule: null },
+    groups: { repair: { gid: 7, stood: true } },
+  })
+  expect(hostNotes.memberships(grant)?.groups).toEqual({ repair: { stood: true } })
 })
 
 test('a note that can be read is, and a grant without one has none', () => {

@@ -32,6 +32,21 @@ export class UnreadableNote extends Error {
   }
 }
 
+/**
+ * Throws where neither note nor settings say what the grant gave: then nothing that is read proves that it is gone. `known`: what
+ * is known without the note.
+ */
+export function mustBeKnown(
+  notes: Pick<Notes<unknown>, 'isUnreadable'>,
+  grant: GrantId,
+  known: object | null,
+): void {
+  if (known === null && notes.isUnreadable(grant))
+    throw new Error(
+      `what ${grant} gave is not known: its note cannot be read, and the settings name its person or its rights no more`,
+    )
+}
+
 type Reading<Note> = Readonly<
   { kind: 'none' } | { kind: 'read'; note: Note } | { kind: 'unreadable'; cause: unknown }
 >

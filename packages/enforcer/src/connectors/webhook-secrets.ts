@@ -64,6 +64,17 @@ export function secretsOf(
     standsOtherwise(held(target), grant, account)
       ? (await vault.secrets(target, account)).current
       : null
+  /** The answer to asking again with what was left, where it is the end of this try. Null: that is out of the way. */
+  const settling = async <T>(
+    account: string,
+    left: string,
+    call: Call<T>,
+    { isProven, isOpen }: Judge<T>,
+  ): Promise<T | null> => {
+    const isTaken = (answer: T) => isProven(answer) || isOpen(answer)
+    const answer = await asked(account, left, call, isTaken).catch(unlessRefused)
+    return answer !== null && (isProven(answer) || !isOpen(answer)) ? answer : null
+  }
   return {
     async apply(opening, call, isTaken) {
       const account = accountNamed(opening.privileges)
@@ -83,17 +94,12 @@ export function secretsOf(
         return asked(account, await next(account), call, () => true)
       })
     },
-    rotate: (account, call, { isProven, isOpen }) =>
+    rotate: (account, call, judge) =>
       inTurn(account, async () => {
         mustRest(held(target), account)
         const left = await unconfirmed(account)
-        if (left !== null) {
-          const isTaken = (answer: Parameters<typeof isOpen>[0]) =>
-            isOpen(answer) || isProven(answer)
-          const answer = await asked(account, left, call, isTaken).catch(unlessRefused)
-          if (answer !== null && (isProven(answer) || !isOpen(answer))) return answer
-        }
-        return asked(account, await fresh(account), call, isProven)
+        const settled = left === null ? null : await settling(account, left, call, judge)
+        return settled ?? asked(account, await fresh(account), call, judge.isProven)
       }),
   }
 }
