@@ -41,6 +41,8 @@ export type AccountTarget = Readonly<{
   snapshot(): Promise<Snapshot>
   evidence(user: string, grant: GrantId): Promise<SessionEvidence | null>
   excess(): Promise<readonly Excess[]>
+  /** As `Connector.lacks`. */
+  lacks?(): Promise<readonly string[]>
   strangers(): Promise<readonly Difference[]>
 }>
 
@@ -113,6 +115,10 @@ export function accountConnector(at: AccountTarget): Connector {
     async excess(asked) {
       here(asked)
       return at.excess()
+    },
+    async lacks(asked) {
+      here(asked)
+      return (await at.lacks?.()) ?? []
     },
     async strangers(asked) {
       here(asked)

@@ -173,6 +173,21 @@ describe.each(installations)('evidence of sessions at $name', ({ binaries }) => 
     expect(await lab.connector().evidence?.(grant, lab.target)).toBe(null)
   })
 
+  test('what the log needs and the connector may not is told before the night', async () => {
+    const lacks = () => connector.lacks?.(lab.target)
+    expect(await lacks()).toEqual([])
+    await lab.asSuperuser(async (root) => {
+      await root.query('revoke set on parameter log_statement from halligan_connector')
+      await root.query('revoke usage on language plpgsql from public')
+    })
+    expect(await lacks()).toEqual([
+      expect.stringContaining('log_statement'),
+      expect.stringContaining('plpgsql'),
+    ])
+    await expect(opened(freshGrant())).rejects.toThrow(/permission denied/)
+    expect(await lab.connector().lacks?.(lab.target)).toEqual([])
+  })
+
   test('a whole grant with evidence leaves no difference behind', async () => {
     const grant = freshGrant()
     const before = await connector.snapshot(lab.target)

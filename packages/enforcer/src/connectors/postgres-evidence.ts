@@ -19,7 +19,7 @@ export const logSetting = '{log_statement=all}'
 
 /**
  * From here on, as far as the grant is concerned: a line of the connector's own marks the place in the log, before the login
- * can be entered. Needs `GRANT SET ON PARAMETER log_statement` to the connector's role.
+ * can be entered. What that needs, {@link lacksForLogging} names.
  */
 export async function logStatements(
   db: pg.Client,
@@ -29,6 +29,20 @@ export async function logStatements(
   const marking = `begin raise log '%', ${literal(markOf(role, grant))}; end`
   await db.query(`do ${literal(marking)}`)
   await db.query(`alter role ${quoted(role)} set log_statement = 'all'`)
+}
+
+/** In words, what the connector's role would need for that and has not. */
+export async function lacksForLogging(db: pg.Client): Promise<readonly string[]> {
+  const { rows } = await db.query<{ sets: boolean; marks: boolean }>(
+    `select has_parameter_privilege('log_statement', 'set') as sets, exists (
+       select from pg_language where lanname = 'plpgsql' and has_language_privilege(oid, 'usage')
+     ) as marks`,
+  )
+  const [row] = rows
+  return [
+    ...(row?.sets === true ? [] : ['may not set log_statement, as evidence asks for']),
+    ...(row?.marks === true ? [] : ['may not use plpgsql, as evidence asks for']),
+  ]
 }
 
 const markOf = (role: string, grant: GrantId): string => `halligan: ${grant} has ${role}`
