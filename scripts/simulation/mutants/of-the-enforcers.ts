@@ -2,6 +2,7 @@ import type { GrantId, Instant } from '@halligan/core'
 import type { Connector } from '../../../packages/enforcer/src/connectors/port.ts'
 import { holdIn } from '../../../packages/enforcer/src/state.ts'
 import type { Bug, Mutant } from '../bug.ts'
+import { enforcerNames, start } from '../estate.ts'
 import { remote } from '../target.ts'
 import { targetNamed, type World } from '../world.ts'
 
@@ -21,6 +22,20 @@ const everyConnector =
   }
 
 const later = (world: World, millis: number) => (world.agenda.now() + millis) as Instant
+
+const standsAlone = (world: World, afterMillis: number) =>
+  world.agenda.now() >= start + afterMillis
+
+/** The server answers no enforcer any more once so much time has passed. */
+const leftAlone =
+  (afterMillis: number): NonNullable<Bug['front']> =>
+  (answer, world) =>
+  async (question) =>
+    standsAlone(world, afterMillis) && enforcers.has(question.from)
+      ? null
+      : answer(question)
+
+const enforcers: ReadonlySet<string> = new Set(enforcerNames)
 
 /** The connectors of one enforcer, of which one call is made at a time, with half a minute's patience for a sick target. */
 function queued(
@@ -157,14 +172,12 @@ export const mutantEnforcers: readonly Mutant[] = [
   {
     invariant: 18,
     name: 'an enforcer ends nothing while it cannot reach its server',
-    faults: ['partition'],
+    faults: [],
     bug: {
+      front: leftAlone(75_000),
       connector: everyConnector((connector, world, target) => ({
         async end(grant: GrantId) {
-          const { enforcer } = targetNamed(world, target)
-          const { cut } = world.network.weather
-          if (cut.has(`${enforcer}>server`) || cut.has(`server>${enforcer}`))
-            throw new Error('the control plane has to agree')
+          if (standsAlone(world, 75_000)) throw new Error('the control plane has to agree')
           return connector.end(grant, target)
         },
       })),
@@ -183,8 +196,9 @@ export const mutantEnforcers: readonly Mutant[] = [
   {
     invariant: 21,
     name: 'the clocks of an enforcer stand still from each start on',
-    faults: ['partition'],
+    faults: [],
     bug: {
+      front: leftAlone(45_000),
       enforcerClock(clock) {
         const { bootMillis, wall } = clock.read()
         return { read: () => ({ ...clock.read(), bootMillis, wall }) }
