@@ -5,8 +5,8 @@ import { Command } from 'commander'
 import { act, type Common, type Outcome, type Run, shown } from '../command.ts'
 import { type Desk, namedGrant, openDesk } from '../desk.ts'
 import { alertRows, estateAlertRows } from '../display/alert.ts'
-import { counted } from '../display/counted.ts'
 import { clockTime, fromNow } from '../display/duration.ts'
+import { endsRows, overdueRows } from '../display/ends.ts'
 import { describeFully } from '../display/entry.ts'
 import { type Rows, termsRows } from '../display/statement.ts'
 import { list, table } from '../display/table.ts'
@@ -60,13 +60,6 @@ async function estateStatus(
   )
 }
 
-/** What has ended and is not proven, and how long that will take at the rate of the last minute. */
-function endsRows({ endsOpen, provenPerMinute, etaSeconds }: StatusAnswer['ends']): Rows {
-  if (endsOpen === 0) return []
-  const when = etaSeconds === null ? 'none proven lately' : `done in some ${etaSeconds} s`
-  return [['ENDING', `${endsOpen} not proven absent, ${provenPerMinute} a minute, ${when}`]]
-}
-
 /** A cause that passes by itself says when. */
 const safeModeRows = ({ safeMode, logCheck }: StatusAnswer): Rows => [
   ...(safeMode.length === 0
@@ -75,21 +68,6 @@ const safeModeRows = ({ safeMode, logCheck }: StatusAnswer): Rows => [
   ...(logCheck === undefined
     ? []
     : [['', `${visible(logCheck.detail)}; nothing is opened until then`] as const]),
-]
-
-/** What did not end, or was not rotated, in its time. Nothing to say is not said. */
-const overdueRows = ({ overdue, rotationsOverdue }: StatusAnswer['grants']): Rows => [
-  ...(overdue > 0
-    ? [['OVERDUE', `${counted(overdue, 'grant')} not proven absent in time`] as const]
-    : []),
-  ...(rotationsOverdue > 0
-    ? [
-        [
-          'OVERDUE',
-          `${counted(rotationsOverdue, 'grant')} with a shared secret not rotated`,
-        ] as const,
-      ]
-    : []),
 ]
 
 const grantRow = (grant: Grant, now: number): readonly string[] => [
