@@ -1,9 +1,11 @@
+import { join } from 'node:path'
 import type { Change } from 'ldapts'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { damagedNotes } from '../../test/enforcer-books.ts'
-import { change, ldapCase, openedCases } from '../../test/ldap-case.ts'
+import { change, type LdapCase, ldapCase, openedCases } from '../../test/ldap-case.ts'
 import { dns, type LdapLab, openLdapLab } from '../../test/ldap-lab.ts'
 import { describeAt } from '../../test/real-server.ts'
+import type { Vault } from '../store/port.ts'
 import { ldapConnector } from './ldap.ts'
 import { ldapSettings } from './ldap-settings.ts'
 
@@ -116,6 +118,78 @@ describeAt('OpenLDAP', () => {
       expect(rotated.every(({ absent }) => absent)).toBe(true)
     },
   )
+
+  describe('a grantee who gave the account another password', () => {
+    const own = { LDAPBINDDN: dns.emergency, LDAPPASSWORD: 'of the grantee' }
+    const privileges = ['account:emergency']
+    const changed = () =>
+      byHand(dns.emergency, change('replace', 'userPassword', own.LDAPPASSWORD))
+    const isIn = (credential: Readonly<Record<string, string>>) =>
+      lab.login(credential).then(
+        (client) => client.unbind().then(() => true),
+        () => false,
+      )
+    const beside = (led: LdapCase, vault: Partial<Vault>, more = {}) =>
+      ldapConnector(ldapSettings({ kind: 'ldap', ...lab.settings(), ...more }), {
+        ...led.books,
+        vault: { ...lab.vault, ...vault },
+      })
+
+    test('INV-9 is out at the end, though the vault fails', async () => {
+      const led = await opened(ldapCase(lab, { privileges }))
+      await led.apply()
+      await changed()
+      led.books.become(led.grant, 'ending')
+      const secrets = () => Promise.reject(new Error('no identity'))
+      await beside(led, { secrets }).end(led.grant, lab.target)
+      expect(await isIn(own)).toBe(false)
+      expect(await led.present()).toEqual([])
+      await led.finish()
+    })
+
+    test('INV-9 is not called absent where the ending failed', async () => {
+      const led = await opened(ldapCase(lab, { privileges }))
+      await led.apply()
+      await changed()
+      led.books.become(led.grant, 'ending')
+      const another = { password: { file: join(lab.dir, 'prober.secret') } }
+      const away = beside(led, {}, another)
+      await expect(away.end(led.grant, lab.target)).rejects.toThrow()
+      expect(await isIn(own)).toBe(true)
+      expect(await led.present()).toEqual(['bind'])
+      await led.finish()
+      expect(await isIn(own)).toBe(false)
+    })
+
+    test('EN-17 and extended is out at the last end, in whatever order they end', async () => {
+      const first = await opened(ldapCase(lab, { privileges }))
+      const { books, connector } = first
+      const second = ldapCase(lab, { privileges, books, connector })
+      await first.apply()
+      await changed()
+      const extended = await second.apply()
+      expect(await isIn(extended)).toBe(true)
+      await second.finish()
+      await first.end()
+      expect(await isIn(extended)).toBe(false)
+      await first.finish()
+    })
+  })
+
+  test('K-07 whatever fails of the vault at the end, it has the secret that works', async () => {
+    const led = await opened(ldapCase(lab, { privileges: ['account:emergency'] }))
+    await led.apply()
+    led.books.become(led.grant, 'ending')
+    const confirm = () => Promise.reject(new Error('disk full'))
+    const full = ldapConnector(ldapSettings({ kind: 'ldap', ...lab.settings() }), {
+      ...{ ...led.books, vault: { ...lab.vault, confirm } },
+    })
+    await full.end(led.grant, lab.target)
+    const { proposed } = await lab.vault.secrets(lab.target, 'emergency')
+    const opening = { LDAPBINDDN: dns.emergency, LDAPPASSWORD: proposed ?? '' }
+    await (await lab.login(opening)).unbind()
+    await led.finish()
+  })
 
   test('EN-17 is one person’s, by as many grants as they like, until all are done', async () => {
     const privileges = ['account:emergency']

@@ -131,44 +131,47 @@ const replaceSecret = ({ settings, connect }: Site, dn: string, secret: string) 
     client.modify(dn, replacing('userPassword', [hashed(secret, settings.passwordScheme)])),
   )
 
-/** Locks whoever has the exposed secret out, by replacing it. */
+/**
+ * Locks whoever is in the account out, by replacing its secret, whatever that is by now: a grantee may have changed it. That it was
+ * replaced is noted, since nothing else proves that the account was taken back. What was proven absent is sealed again.
+ */
 export async function endAccount(site: Site, grant: GrantId, name: string): Promise<void> {
   const dn = accountNamed(site.settings, name)
   await site.inAccount(dn, async () => {
-    if (isShared(site, grant, name)) return
     const note = site.notes.known(grant)
-    const exposed = note?.secret
-    const current = await currentSecret(site, name)
-    if (note?.byOrder === true && exposed === null) {
-      await lockOut(site, name, dn)
-      // By this it is known to be replaced. Where the vault had none, nothing is left to try.
-      return site.notes.put(grant, { ...note, secret: current ?? newPassword() })
-    }
-    const isReplaced = exposed === undefined || exposed === null || exposed !== current
-    if (isReplaced && !(await stillOpens(site, dn, exposed ?? null))) return
+    // Nothing was exposed: nothing needs to change.
+    if (note === null || isOver(site, grant) || isShared(site, grant, name)) return
+    const secret = note.secret ?? (await currentSecret(site, name))
     await lockOut(site, name, dn)
+    site.notes.put(grant, { ...note, secret, removedAt: site.clock.read().wall })
   })
 }
 
-/** An ending waits for no vault: what cannot be read there is as unknown as if there were nothing. */
+/** What was handed out, where only the vault knows it still; null where it cannot be read. */
 const currentSecret = ({ settings, vault }: Site, name: string): Promise<string | null> =>
   vault.secrets(settings.target, name).then(
     ({ current }) => current,
     () => null,
   )
 
-/** By a secret that nobody has, where the vault takes none: its trouble is told by the rotation, which sets one again. */
-const lockOut = (site: Site, name: string, dn: string): Promise<void> =>
-  setSecret(site, name, dn, newPassword()).catch(() =>
-    replaceSecret(site, dn, newPassword()),
-  )
+const isOver = ({ settings, held }: Site, grant: GrantId): boolean =>
+  held(settings.target, grant).some((one) => one.grant === grant && one.phase === 'closing')
 
-const stillOpens = async (
-  site: Site,
-  dn: string,
-  secret: string | null,
-): Promise<boolean> =>
-  secret !== null && (await opens(site.settings, site.settings.url, dn, secret)) !== false
+/**
+ * By a secret that nobody has. The vault has it first, where it takes it, but an ending waits for no vault: its trouble is told by
+ * the rotation, which settles what was left and sets another.
+ */
+async function lockOut(site: Site, name: string, dn: string): Promise<void> {
+  const { settings, vault } = site
+  const secret = newPassword()
+  const isKept = await settleProposal(site, name, dn)
+    .then(() => vault.propose(settings.target, name, secret))
+    .then(...thatItDid)
+  await replaceSecret(site, dn, secret)
+  if (isKept) await vault.confirm(settings.target, name).then(...thatItDid)
+}
+
+const thatItDid = [() => true, () => false] as const
 
 export function rotateAccount(site: Site, name: string): Promise<readonly ProbeResult[]> {
   const { settings, vault } = site

@@ -173,13 +173,10 @@ async function readLogin(
   const name = held === undefined ? null : sharedAccountIn(site.settings, held.privileges)
   if (name !== null && isShared(site, grant, name))
     return [{ probe: 'held_by_this_grant', absent: held?.phase !== 'standing' }]
-  if (note.secret === null) {
-    // What was handed out is not known before the ending has replaced whatever it was.
-    const isUnknown = note.byOrder && name !== null
-    return isUnknown ? [{ probe: 'bind', absent: false }] : []
-  }
+  // Of a shared account nothing else says that it was taken back: its secret may be another by now than was handed out.
+  if (name !== null && note.removedAt === null) return [{ probe: 'bind', absent: false }]
+  if (note.secret === null) return name === null ? [] : [{ probe: 'bind', absent: true }]
   const isOpen = await opens(site.settings, url, note.account, note.secret)
-  // Of a shared account, nothing else says that it was taken back.
   if (isOpen === null && name !== null)
     throw new Error(`${url} does not say whether account ${name} can be entered`)
   return isOpen === null ? [] : [{ probe: 'bind', absent: !isOpen }]
