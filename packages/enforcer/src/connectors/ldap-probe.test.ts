@@ -43,7 +43,8 @@ function siteAt(url: string): Site {
   }
   const ports = memoryPorts(() => [held])
   const notes = notesIn(settings, ports)
-  notes.put(grant, { ...blankNote, account: 'uid=ops,dc=lab', secret: 'handed out' })
+  const replaced = { ...blankNote, account: 'uid=ops,dc=lab', removedAt: 1 }
+  notes.put(grant, { ...replaced, secret: 'handed out' })
   const unasked = () => Promise.reject(new Error('nobody asks for that'))
   return {
     ...{ settings, notes, clock: ports.clock, held: ports.held, vault: ports.vault },
