@@ -190,7 +190,7 @@ describe('the order and number of policies', () => {
       ),
       { numRuns: 60 },
     )
-    expect(narrowed).toBeGreaterThan(2)
+    expect(narrowed).toBeGreaterThan(0)
   })
 
   it('INV-19 the same facts get the same ruling', () => {
