@@ -14,6 +14,8 @@ export default defineConfig({
     exclude: ['**/node_modules/**', '**/*.heavy.test.ts'],
     // Without it one core rests: half of two, on a small machine.
     maxWorkers: '100%',
+    // No test leaves anything behind, so files may share what they import: a third less work.
+    isolate: false,
     // Nothing is measured here: a busy machine may take its time.
     testTimeout: 60_000,
     hookTimeout: 60_000,
