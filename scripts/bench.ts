@@ -2,7 +2,7 @@
  * `npm run bench`: prints each figure as one line of JSON, beside a baseline of the same run; words go to standard
  * error. Nothing is asserted. docs/benchmarks.md says what the figures mean.
  *
- *     node scripts/bench.ts [--short] [--only connectors] [--folder DIR]
+ *     node scripts/bench.ts [--short] [--only PART]... [--folder DIR]
  *
  * @module
  */
@@ -11,7 +11,10 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { benchRevoke } from '../packages/enforcer/bench/revoke-bench.ts'
-import { openPostgresLab } from '../packages/enforcer/test/postgres-lab.ts'
+import {
+  openPostgresLab,
+  type PostgresLab,
+} from '../packages/enforcer/test/postgres-lab.ts'
 import { benchRuling } from '../packages/policy/bench/ruling-bench.ts'
 import { benchGrants, benchIncidents } from '../packages/server/bench/acts-bench.ts'
 import { benchProcesses, type Program } from '../packages/server/bench/process-bench.ts'
@@ -60,28 +63,44 @@ const short: Size = {
   mass: 300,
 }
 
-async function* figures(size: Size): AsyncGenerator<Figure> {
-  say('entries')
-  for (const clients of size.clients) yield await entries(clients, size.secondsEach)
-  say('signed acts')
-  yield acts(await benchIncidents(64, size.incidents))
-  yield acts(await benchGrants(size.grantActs))
-  say('rulings')
-  yield* rulings(size.rulings)
-  say('processes')
+/** In the order in which they are measured. */
+const parts: Readonly<Record<string, (size: Size) => AsyncGenerator<Figure>>> = {
+  async *entries(size) {
+    for (const clients of size.clients) yield await entries(clients, size.secondsEach)
+  },
+  async *acts(size) {
+    yield acts(await benchIncidents(64, size.incidents))
+    yield acts(await benchGrants(size.grantActs))
+  },
+  async *rulings(size) {
+    yield* rulings(size.rulings)
+  },
+  async *processes(size) {
+    const bench = ({ urlFile }: PostgresLab) => benchProcesses(size.starts, urlFile)
+    yield* processes(await atPostgres(bench))
+  },
+  async *ends(size) {
+    yield* ends(size, await atPostgres((lab) => bareEnds(lab, size.ends)))
+  },
+  connectors: (size) => connectorFigures(size.perConnector, say),
+  mass: (size) => massFigures(size.mass),
+}
+
+async function* figures(size: Size, only: readonly string[]): AsyncGenerator<Figure> {
+  for (const [name, part] of Object.entries(parts)) {
+    if (only.length > 0 && !only.includes(name)) continue
+    say(name)
+    yield* part(size)
+  }
+}
+
+async function atPostgres<T>(work: (lab: PostgresLab) => Promise<T>): Promise<T> {
   const lab = await openPostgresLab(null)
-  let byHand: readonly number[]
   try {
-    byHand = await bareEnds(lab, size.ends)
-    yield* processes(await benchProcesses(size.starts, lab.urlFile))
+    return await work(lab)
   } finally {
     await lab.remove()
   }
-  say('ends')
-  yield* ends(size, byHand)
-  yield* connectorFigures(size.perConnector, say)
-  say('many at once')
-  yield* massFigures(size.mass)
 }
 
 async function entries(clients: number, seconds: number): Promise<Figure> {
@@ -174,11 +193,15 @@ const tmpfs = 0x01021994
 const { values } = parseArgs({
   options: {
     short: { type: 'boolean' },
-    only: { type: 'string' },
+    only: { type: 'string', multiple: true, default: [] },
     folder: { type: 'string' },
   },
 })
+const unknown = values.only.filter((name) => !Object.hasOwn(parts, name))
+if (unknown.length > 0) {
+  say(`no part ${unknown.join(', ')}: ${Object.keys(parts).join(', ')}`)
+  process.exit(2)
+}
 inOneFolder(values.folder ?? tmpdir())
 const size = values.short === true ? short : whole
-const only = values.only === 'connectors' ? connectorFigures(size.perConnector, say) : null
-for await (const one of only ?? figures(size)) console.log(JSON.stringify(one))
+for await (const one of figures(size, values.only)) console.log(JSON.stringify(one))
