@@ -77,8 +77,10 @@ async function measure(at: BenchTarget, dir: string, grants: number) {
   const daemon = await startDaemon(site, usualDaemonPace, (error) => {
     throw error
   })
-  const lifeSeconds = await lifeFor(grants, () =>
-    openOne(site, daemon, estate, at, numbered(grants), 3600),
+  const beside = [numbered(grants), numbered(grants + 1)]
+  const lifeSeconds = await lifeFor(
+    grants,
+    beside.map((id) => () => openOne(site, daemon, estate, at, id, 3600)),
   )
   const ids = Array.from({ length: grants }, (_, n) => numbered(n))
   const decisionToApplied: number[] = []
@@ -95,7 +97,7 @@ async function measure(at: BenchTarget, dir: string, grants: number) {
   while (!ids.every((id) => noted.absentAt.has(id))) await pause(20)
   await daemon.idle()
   await daemon.stop()
-  await at.connector.end(numbered(grants), at.target)
+  for (const id of beside) await at.connector.end(id, at.target)
   site.books.close()
   const since = (when: ReadonlyMap<GrantId, number>) =>
     ids.map((id) => (when.get(id) ?? Number.NaN) - (due.get(id) ?? Number.NaN))
@@ -106,9 +108,13 @@ async function measure(at: BenchTarget, dir: string, grants: number) {
   }
 }
 
-/** Long enough that nothing is due before all are open, by what one opening took. */
-async function lifeFor(grants: number, openOne: () => Promise<number>): Promise<number> {
-  const millis = await openOne()
+/** Long enough that nothing is due before all are open, by what the last of these openings took: the first is slow. */
+async function lifeFor(
+  grants: number,
+  openings: readonly (() => Promise<number>)[],
+): Promise<number> {
+  let millis = 0
+  for (const openOne of openings) millis = await openOne()
   return 5 + Math.ceil((grants * Math.max(millis, millisApart) * 1.5) / 1000)
 }
 

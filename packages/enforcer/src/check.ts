@@ -1,10 +1,12 @@
 import { existsSync, statSync } from 'node:fs'
 import type { GrantId, Guard, Instant, PrincipalId } from '@halligan/core'
 import { askTarget } from './ask-target.ts'
+import { rosterFinding } from './check-roster.ts'
 import { makeConnectors } from './compose.ts'
 import {
   type Config,
   isEnrolled,
+  type Keys,
   pathsIn,
   readConfig,
   readGuard,
@@ -40,7 +42,7 @@ export async function check(dir: string): Promise<readonly Finding[]> {
     config.finding,
     keys.finding,
     ...(guard === null ? [] : [guard.finding]),
-    ...(config.value === null ? [] : [enrolment(config.value)]),
+    ...(await trust(config.value, keys.value)),
     ...(guard?.value ? soloRoutes(guard.value) : []),
     ...clocks(),
     attempt('vault', () => checkVault(pathsIn(dir).vault)).finding,
@@ -66,10 +68,16 @@ function folder(dir: string): Finding {
     : finding('folder', 'fail', `${dir} can be opened by others: it must have mode 0700`)
 }
 
-const enrolment = (config: Config): Finding =>
-  isEnrolled(config)
-    ? finding('trust', 'ok', `${config.estate} by ${config.rosterDigest}`)
-    : finding('trust', 'fail', 'enroll --trust DIGEST --server URL has not been run')
+async function trust(
+  config: Config | null,
+  keys: Keys | null,
+): Promise<readonly Finding[]> {
+  if (config === null) return []
+  if (!isEnrolled(config))
+    return [finding('trust', 'fail', 'enroll --trust DIGEST --server URL has not been run')]
+  const pinned = finding('trust', 'ok', `${config.estate} by ${config.rosterDigest}`)
+  return keys === null ? [pinned] : [pinned, await rosterFinding(config, keys)]
+}
 
 /** Where one person can open a door alone, whoever reads this should know. */
 const soloRoutes = ({ targets: guarded }: Guard): readonly Finding[] =>
@@ -97,7 +105,7 @@ async function targets(config: Config, guard: Guard | null): Promise<readonly Fi
   const found = await Promise.all(
     [...all.value].map(async ([target, connector]) => [
       ...meaningless(target, connector, guard?.targets[target]?.privileges ?? []),
-      ...(await lookAt(target, connector)),
+      ...(await lookAt(target, connector, guard?.targets[target]?.privileges ?? [])),
     ]),
   )
   return found.flat()
@@ -127,12 +135,19 @@ function meaningless(
 
 const nobodys = `g-${'a'.repeat(26)}` as GrantId
 
-async function lookAt(target: string, connector: Connector): Promise<readonly Finding[]> {
+async function lookAt(
+  target: string,
+  connector: Connector,
+  privileges: readonly string[],
+): Promise<readonly Finding[]> {
   const standing = await askTarget(host, () => connector.standing(target))
   if (!standing.ok) return [finding(`target ${target}`, 'fail', standing.error.reason)]
   const reached = `reachable; ${standing.value.length} logins stand`
   const excess = await askTarget(host, async () => (await connector.excess?.(target)) ?? [])
-  const lacks = await askTarget(host, async () => (await connector.lacks?.(target)) ?? [])
+  const lacks = await askTarget(
+    host,
+    async () => (await connector.lacks?.(target, privileges)) ?? [],
+  )
   const what = `privileges ${target}`
   return [
     finding(`target ${target}`, 'ok', reached),

@@ -1,8 +1,6 @@
 import { existsSync } from 'node:fs'
-import type { Digest } from '@halligan/core'
-import { base64url, isDigest, verifyRosterChain } from '@halligan/ledger'
-import { nodeCrypto } from '@halligan/ledger/node'
-import { createTransport } from '@halligan/sdk'
+import type { Digest, Envelope } from '@halligan/core'
+import { base64url, isDigest } from '@halligan/ledger'
 import {
   type Config,
   type Keys,
@@ -14,6 +12,7 @@ import {
   writeConfig,
 } from './config.ts'
 import { hostRandom } from './node-ports.ts'
+import { fetchChain } from './roster-chain.ts'
 import { openBooks } from './store/sqlite.ts'
 import { BadSettings } from './strict-fields.ts'
 
@@ -81,26 +80,18 @@ async function pin(config: Config, { secretKey }: Keys, { dir, trust }: EnrolOpt
     throw new BadSettings(
       `${dir} trusts ${config.rosterDigest}; a new estate is a new folder`,
     )
-  const answer = await createTransport(config.server, fetch).call('rosters')
-  if (!answer.ok) throw new Error(`${answer.error.code}: ${answer.error.detail}`)
-  const { rosters } = answer.value
-  const chain = verifyRosterChain(nodeCrypto, rosters, { digest: trust })
-  if (!chain.ok) throw new Error(`${chain.error.code}: ${chain.error.reason}`)
-  const estate = chain.value.rosters[0]?.estate ?? ''
+  const { envelopes, rosters } = await fetchChain(config.server, trust)
+  const estate = rosters[0]?.estate ?? ''
   if (config.estate !== undefined && config.estate !== estate)
     throw new BadSettings(`the roster is of ${estate}, not ${config.estate}`)
-  keepChain(dir, secretKey, rosters)
+  keepChain(dir, secretKey, envelopes)
   return {
     trusted: { rosterDigest: trust, estate },
     shown: { digest: trust, versions: rosters.length },
   }
 }
 
-function keepChain(
-  dir: string,
-  secretKey: Uint8Array,
-  rosters: Parameters<typeof verifyRosterChain>[1],
-): void {
+function keepChain(dir: string, secretKey: Uint8Array, rosters: readonly Envelope[]): void {
   const books = openBooks(pathsIn(dir).books, secretKey)
   const before = books.trust()
   // Upward only: a server that shows fewer versions than were seen is not believed.

@@ -38,6 +38,11 @@ describe.each(installations)('enforcer check at $name', ({ binaries }) => {
     const config = JSON.parse(readFileSync(path, 'utf8'))
     writeFileSync(path, JSON.stringify({ ...config, targets: { [lab.target]: settings } }))
   }
+  const guardPrivilege = (privilege: string) => {
+    const { guard } = pathsIn(it.dir)
+    writeFileSync(guard, readFileSync(guard, 'utf8').replaceAll(role, privilege))
+  }
+  const guardRole = (name: string) => guardPrivilege(`role:${name}`)
   const connectorUrl = (changed: Partial<URL>): string =>
     Object.assign(new URL(readFileSync(lab.urlFile, 'utf8').trim()), changed).href
 
@@ -57,11 +62,40 @@ describe.each(installations)('enforcer check at $name', ({ binaries }) => {
   test.each<[string, () => void | Promise<void>, RegExp]>([
     [
       'a privilege of the guard that the connector does not know',
-      () => {
-        const { guard } = pathsIn(it.dir)
-        writeFileSync(guard, readFileSync(guard, 'utf8').replaceAll(role, 'acl:payments'))
-      },
+      () => guardPrivilege('acl:payments'),
       /acl:payments means nothing here/,
+    ],
+    [
+      'a role of the guard that is not there',
+      () => guardRole('payments_repare'),
+      /there is no role payments_repare/,
+    ],
+    [
+      'a role of the guard that the connector may not confer',
+      async () => {
+        await lab.asSuperuser((db) => db.query('create role untouchable superuser'))
+        guardRole('untouchable')
+      },
+      /no ADMIN OPTION on untouchable/,
+    ],
+    [
+      'EN-01 a role of the guard whose access could not be ended',
+      async () => {
+        await lab.asSuperuser(async (db) => {
+          await db.query('create role payments_replicates replication')
+          await db.query(
+            'grant payments_replicates to halligan_connector with admin option',
+          )
+        })
+        guardRole('payments_replicates')
+      },
+      /access by payments_replicates cannot be ended again/,
+    ],
+    [
+      'a shared account that is not there',
+      () =>
+        setTarget({ kind: 'postgres', url: { file: lab.urlFile }, accounts: ['nobody'] }),
+      /there is no role nobody/,
     ],
     [
       'a setting that is unknown',

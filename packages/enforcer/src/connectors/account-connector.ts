@@ -42,7 +42,7 @@ export type AccountTarget = Readonly<{
   evidence(user: string, grant: GrantId): Promise<SessionEvidence | null>
   excess(): Promise<readonly Excess[]>
   /** As `Connector.lacks`. */
-  lacks?(): Promise<readonly string[]>
+  lacks?(privileges: readonly string[]): Promise<readonly string[]>
   strangers(): Promise<readonly Difference[]>
 }>
 
@@ -116,9 +116,9 @@ export function accountConnector(at: AccountTarget): Connector {
       here(asked)
       return at.excess()
     },
-    async lacks(asked) {
+    async lacks(asked, privileges) {
       here(asked)
-      return (await at.lacks?.()) ?? []
+      return (await at.lacks?.(privileges)) ?? []
     },
     async strangers(asked) {
       here(asked)

@@ -109,6 +109,26 @@ describeAt('OpenLDAP', () => {
     ])
   })
 
+  test('what the settings name and the directory does not show is named', async () => {
+    const lacks = (changed = {}) =>
+      ldapCase(lab, { changed }).connector.lacks?.(lab.target, [])
+    expect(await lacks()).toEqual([])
+    const [group, person, secret] = ['nobodys', 'nobody', 'gone'].map(
+      (name) => `cn=${name},${suffix}`,
+    )
+    const changed = {
+      groups: { repair: { dn: group } },
+      ...{ accounts: { ada: person }, sharedAccounts: { admin: secret } },
+      ...{ entries: {}, container: `ou=nowhere,${suffix}` },
+    }
+    expect(await lacks(changed)).toEqual([
+      `groups.repair: the prober is shown no ${group}`,
+      `accounts.ada: the prober is shown no ${person}`,
+      `sharedAccounts.admin: the prober is shown no ${secret}`,
+      `container: the prober is shown no ou=nowhere,${suffix}`,
+    ])
+  })
+
   test('the persistence diff names what stays behind, and who wrote it', async () => {
     const led = await opened(ldapCase(lab))
     const before = await led.connector.snapshot(lab.target)

@@ -10,6 +10,7 @@ import { dnKey } from './ldap-dn.ts'
 import { applyEntry, endEntry, entryOf, resealEntry } from './ldap-entry.ts'
 import { readEvidence } from './ldap-evidence.ts'
 import { applyGroups, endGroups, type Site } from './ldap-groups.ts'
+import { lacksOf } from './ldap-lacks.ts'
 import { ldapLock } from './ldap-lock.ts'
 import { groupsOf } from './ldap-nesting.ts'
 import { notesIn, type Plan, planOf } from './ldap-plan.ts'
@@ -63,6 +64,7 @@ export function ldapConnector(settings: LdapSettings, ports: ConnectorPorts): Co
     unreadable: (target) =>
       at(target, async () => site.notes.unreadable(site.held(target))),
     excess: (target) => at(target, () => excessOf(site)),
+    lacks: (target) => at(target, () => lacksOf(site)),
     strangers: (target) => at(target, () => strangersOf(site)),
     evidence: (grant, target) => at(target, () => readEvidence(site, grant)),
     refuses: (opening) => refusalOf(site, opening),

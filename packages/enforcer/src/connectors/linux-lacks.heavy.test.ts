@@ -10,7 +10,7 @@ describeOnLinuxHost(() => {
   const { at } = onLinuxHost()
   const lacks = async (settings: Readonly<Record<string, unknown>> = {}) => {
     const connector = at.lab.connector(enforcerBooks(), settings)
-    return await connector.lacks?.(labTarget)
+    return await connector.lacks?.(labTarget, [])
   }
   const running = (commands: readonly string[], runAs = 'root') => ({
     sudo: { repair: { runAs: [runAs], commands } },

@@ -119,18 +119,26 @@ export async function applyAccount(
   await checkClock(session, opening)
 }
 
-/**
- * Through some roles a grantee could stay after every ending: in another account, or in something that runs by itself.
- * Policy refuses those it can name; this is the second lock, for roles that became so after policy looked.
- */
+/** The second lock, for roles that became so after policy looked. */
 async function checkEndable(session: Session, roles: readonly string[]): Promise<void> {
+  const found = await unendableAmong(session, roles)
+  if (found.length > 0) throw new Error(`cannot be ended again: ${found.join(', ')}`)
+}
+
+/**
+ * Roles reached from these through which a grantee could stay after every ending: in another account, or in something that
+ * runs by itself. Policy refuses those it can name.
+ */
+export async function unendableAmong(
+  session: Session,
+  roles: readonly string[],
+): Promise<readonly string[]> {
   const found: string[] = []
   for (const role of roles) {
     const rows = await session.call<{ role: string }>('read_unendable', role)
     found.push(...rows.map((row) => row.role))
   }
-  if (found.length > 0)
-    throw new Error(`cannot be ended again: ${[...new Set(found)].join(', ')}`)
+  return [...new Set(found)]
 }
 
 export const mayLogIn = ({ unlocked, until_millis, now_millis }: Account): boolean =>

@@ -2,7 +2,6 @@ import type { Vault } from '../store/port.ts'
 import type { SharedAccounts } from './check-out.ts'
 import { grantOf, hashOf, isLocked, listAccounts } from './mariadb-account.ts'
 import { type Connect, onSession, type Session } from './mariadb-session.ts'
-import type { MariadbSettings } from './mariadb-settings.ts'
 import type { Difference, Excess, Held } from './port.ts'
 import { unexplained } from './shared-account.ts'
 
@@ -66,25 +65,16 @@ async function hostsInside(session: Session, account: string): Promise<readonly 
  * What the connector's credential may do beyond calling the procedures, which is all that it needs; and what keeps MariaDB
  * from carrying deadlines by itself.
  */
-export async function excessOf(
-  connect: Connect,
-  settings: MariadbSettings,
-): Promise<readonly Excess[]> {
+export async function excessOf(connect: Connect): Promise<readonly Excess[]> {
   return onSession(connect, async (session) => {
     const rows = await session.query<Record<string, string>>('show grants')
     const grants = rows.flatMap((row) => Object.values(row))
     const [server] = await session.call<{ sweeps: number }>('read_server')
-    const listed = (await listAccounts(session)).map(({ user }) => user)
-    const missing = (settings.accounts ?? []).filter((account) => !listed.includes(account))
     return [
       ...grants.filter((grant) => !isNeeded(grant)).map(excessive),
       ...(server?.sweeps === 1
         ? []
         : [{ grave: false, words: 'event_scheduler is off: MariaDB carries no deadline' }]),
-      ...missing.map((account) => ({
-        grave: false,
-        words: `there is no account ${account} in halligan.shared_account`,
-      })),
     ]
   })
 }

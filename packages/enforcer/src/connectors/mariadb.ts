@@ -5,6 +5,7 @@ import { sharedAccounts } from './check-out.ts'
 import { ownAccounts } from './mariadb-access.ts'
 import { grantOf, isLocked, listAccounts, rolesNamed } from './mariadb-account.ts'
 import { evidenceOf } from './mariadb-evidence.ts'
+import { lacksOf } from './mariadb-lacks.ts'
 import { targetLock } from './mariadb-lock.ts'
 import { connectWith, onSession } from './mariadb-session.ts'
 import { clientConfig, type MariadbSettings, mariadbSettings } from './mariadb-settings.ts'
@@ -53,7 +54,9 @@ export function mariadbConnector(
     snapshot: () => takeSnapshot(connect),
     evidence: async (user, grant) =>
       settings.evidence === undefined ? null : evidenceOf(connect, user, grant),
-    excess: () => excessOf(connect, settings),
+    excess: () => excessOf(connect),
+    lacks: (privileges) =>
+      onSession(connect, (session) => lacksOf(session, settings, privileges)),
     strangers: () => strangersOf(connect, { accounts, target, vault, held, shared }),
   })
 }

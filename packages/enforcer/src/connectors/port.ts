@@ -88,8 +88,11 @@ export interface Connector {
   unreadable?(target: string): Promise<readonly GrantId[]>
   /** What the connector's own credential may do beyond its work. Empty is well. */
   excess?(target: string): Promise<readonly Excess[]>
-  /** What the settings name and the target has not, in words: an opening would fail for it. Empty is well. */
-  lacks?(target: string): Promise<readonly string[]>
+  /**
+   * What the settings, or these privileges of the guard, name and the target has not, in words: an opening would fail for it.
+   * Empty is well.
+   */
+  lacks?(target: string, privileges: readonly string[]): Promise<readonly string[]>
   /**
    * Why this opening can never be applied here as it stands, as a stable code for the receipt, such as `unknown_privilege`,
    * `no_account` or `account_in_use`; null when it can. Asks the target nothing. The enforcer itself lets an opening wait while

@@ -174,7 +174,7 @@ describe.each(installations)('evidence of sessions at $name', ({ binaries }) => 
   })
 
   test('what the log needs and the connector may not is told before the night', async () => {
-    const lacks = () => connector.lacks?.(lab.target)
+    const lacks = () => connector.lacks?.(lab.target, [])
     expect(await lacks()).toEqual([])
     await lab.asSuperuser(async (root) => {
       await root.query('revoke set on parameter log_statement from halligan_connector')
@@ -185,7 +185,7 @@ describe.each(installations)('evidence of sessions at $name', ({ binaries }) => 
       expect.stringContaining('plpgsql'),
     ])
     await expect(opened(freshGrant())).rejects.toThrow(/permission denied/)
-    expect(await lab.connector().lacks?.(lab.target)).toEqual([])
+    expect(await lab.connector().lacks?.(lab.target, [])).toEqual([])
   })
 
   test('a whole grant with evidence leaves no difference behind', async () => {

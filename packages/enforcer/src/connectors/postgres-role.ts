@@ -150,15 +150,23 @@ async function writeMemberships(
 export const hasRole = async (db: pg.Client, role: string): Promise<boolean> =>
   (await db.query('select from pg_roles where rolname = $1', [role])).rowCount === 1
 
-/**
- * Through some roles a grantee could stay after every ending: by means that no catalog shows, or in another login,
- * to which it may pass a role on. Policy refuses those it can name; this is the second lock, for roles that became so
- * after policy looked.
- */
+/** The second lock, for roles that became so after policy looked. */
 export async function checkEndable(
   db: pg.Client,
   wanted: readonly string[],
 ): Promise<void> {
+  const found = await unendableAmong(db, wanted)
+  if (found.length > 0) throw new Error(`cannot be ended again: ${found.join(', ')}`)
+}
+
+/**
+ * Roles reached from these through which a grantee could stay after every ending: by means that no catalog shows, or in
+ * another login, to which it may pass a role on. Policy refuses those it can name.
+ */
+export async function unendableAmong(
+  db: pg.Client,
+  wanted: readonly string[],
+): Promise<readonly string[]> {
   const { rows } = await db.query<{ rolname: string }>(
     `with recursive reached as (
        select oid from pg_roles where rolname = any($1)
@@ -170,8 +178,7 @@ export async function checkEndable(
      order by 1`,
     [wanted],
   )
-  if (rows.length > 0)
-    throw new Error(`cannot be ended again: ${rows.map((row) => row.rolname).join(', ')}`)
+  return rows.map((row) => row.rolname)
 }
 
 /** A new password for a login that still may log in. Throws when it may not: an ending has begun. */

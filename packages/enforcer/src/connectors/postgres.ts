@@ -4,7 +4,8 @@ import { accountNotesIn } from './account-note.ts'
 import { sharedAccounts } from './check-out.ts'
 import type { Connector, SessionEvidence } from './port.ts'
 import { accountAt, checkedOutOf, sealedInUse } from './postgres-account.ts'
-import { evidenceIn, lacksForLogging, readLogging } from './postgres-evidence.ts'
+import { evidenceIn, readLogging } from './postgres-evidence.ts'
+import { lacksOf } from './postgres-lacks.ts'
 import { targetLock } from './postgres-lock.ts'
 import { credentialOf } from './postgres-login.ts'
 import { ownLogins } from './postgres-own.ts'
@@ -54,10 +55,8 @@ export function postgresConnector(
     snapshot: () => snapshot(target),
     evidence: (user, grant) => evidenceOf(settings, connect, user, grant),
     excess: () => onSession(connect, excessOf),
-    lacks: async () =>
-      settings.evidence === undefined
-        ? []
-        : onSession(connect, ({ db }) => lacksForLogging(db)),
+    lacks: (privileges) =>
+      onSession(connect, (session) => lacksOf(session, settings, privileges)),
     strangers: async () => [
       ...(await onSession(connect, ({ db }) => strangersOf(db, settings))),
       ...(await sealedInUse(connect, { accounts, held, shared })),

@@ -196,8 +196,22 @@ describeAt('Redis', () => {
       'acl setuser default off resetpass',
     )
     const missing = at.lab.connector(at.books, { accounts: ['nobody'] })
-    expect(await missing.excess?.(at.lab.target)).toEqual([
-      { grave: false, words: 'has no user nobody' },
+    expect(await missing.excess?.(at.lab.target)).toEqual([])
+    expect(await missing.lacks?.(at.lab.target, [])).toEqual(['has no user nobody'])
+    expect(await at.connector.lacks?.(at.lab.target, [])).toEqual([])
+    const commands = [
+      '+get',
+      '+gett',
+      '+client|getname',
+      '-client|nme',
+      '+@read',
+      '+config|st',
+    ]
+    const mistyped = at.lab.connector(at.books, { profiles: { x: { commands } } })
+    expect(await mistyped.lacks?.(at.lab.target, [])).toEqual([
+      'has no command gett',
+      'has no command client|nme',
+      'has no command config|st',
     ])
   })
 

@@ -117,8 +117,6 @@ export async function excessOf(
   return onSession(connect, async (session) => {
     const own = recordOf(await session.ask('ACL', 'GETUSER', ownUser(settings)))
     const fallback = userIn(await session.ask('ACL', 'GETUSER', 'default'))
-    const names = (await listUsers(session)).map(({ name }) => name)
-    const missing = (settings.accounts ?? []).filter((account) => !names.includes(account))
     return [
       ...excessive(own).map((words) => ({ grave: true, words })),
       ...(session.server.hasFile
@@ -130,9 +128,37 @@ export async function excessOf(
       ...(session.server.replicas > 0
         ? ['has replicas: users and clients there are not seen']
         : []),
-      ...missing.map((account) => `has no user ${account}`),
     ].map((one) => (typeof one === 'string' ? { grave: false, words: one } : one))
   })
+}
+
+/** Shared accounts and commands of profiles that the settings name and Redis has not. */
+export async function lacksOf(
+  connect: Connect,
+  settings: RedisSettings,
+): Promise<readonly string[]> {
+  const { accounts = [], profiles = {} } = settings
+  return onSession(connect, async (session) => {
+    const names = (await listUsers(session)).map(({ name }) => name)
+    const found = accounts
+      .filter((account) => !names.includes(account))
+      .map((account) => `has no user ${account}`)
+    const rules = Object.values(profiles).flatMap(({ commands }) => commands)
+    for (const rule of new Set(rules.filter((one) => one.charAt(1) !== '@')))
+      if (!(await isCommand(session, ownUser(settings), rule.slice(1))))
+        found.push(`has no command ${rule.slice(1)}`)
+    return found
+  })
+}
+
+/** Asked by a dry run, as anybody: Redis then says which commands it does not have. */
+async function isCommand(session: Session, user: string, name: string): Promise<boolean> {
+  try {
+    await session.ask('ACL', 'DRYRUN', user, ...name.split('|'))
+    return true
+  } catch (error) {
+    return !/ not found$/.test(String(error))
+  }
 }
 
 function excessive(own: ReturnType<typeof recordOf>): readonly string[] {

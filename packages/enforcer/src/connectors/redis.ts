@@ -11,7 +11,7 @@ import { connectWith, onSession } from './redis-session.ts'
 import { type RedisSettings, reachOf, redisSettings } from './redis-settings.ts'
 import { accountAt } from './redis-shared.ts'
 import { takeSnapshot } from './redis-snapshot.ts'
-import { excessOf, strangersOf } from './redis-strangers.ts'
+import { excessOf, lacksOf, strangersOf } from './redis-strangers.ts'
 import { grantOf, listUsers } from './redis-user.ts'
 import type { ConnectorPorts, MakeConnector } from './registry.ts'
 
@@ -51,6 +51,7 @@ export function redisConnector(
     snapshot: () => takeSnapshot(connect, accounts),
     evidence: (user, grant) => evidenceOf(connect, user, grant),
     excess: () => excessOf(connect, settings),
+    lacks: () => lacksOf(connect, settings),
     strangers: () => strangersOf(connect, { accounts, target, vault, held, notes, shared }),
   })
 }
