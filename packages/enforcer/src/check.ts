@@ -166,9 +166,10 @@ const noPorts: ConnectorPorts = {
   clock: hostClock(),
   shelf: { put: () => {}, get: () => null, drop: () => {} },
   vault: {
-    secrets: async () => ({ current: null, proposed: null, earlier: [] }),
+    secrets: async () => ({ current: null, proposed: null, earlier: [], unreadable: [] }),
     propose: async () => {},
     confirm: async () => {},
+    withdraw: async () => {},
   },
   held: () => [],
 }

@@ -13,6 +13,7 @@ export function memoryVault(): Vault {
         current: current.get(key) ?? null,
         proposed: proposedFor(key).at(-1) ?? null,
         earlier: proposedFor(key).slice(0, -1),
+        unreadable: [],
       }
     },
     async propose(target, account, secret) {
@@ -24,6 +25,10 @@ export function memoryVault(): Vault {
       const secret = proposedFor(key).at(-1)
       if (secret !== undefined) current.set(key, secret)
       proposals.delete(key)
+    },
+    async withdraw(target, account) {
+      const key = keyOf(target, account)
+      proposals.set(key, proposedFor(key).slice(0, -1))
     },
   }
 }

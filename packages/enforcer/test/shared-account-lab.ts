@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type GrantId, type Instant, isShown, type PrincipalId } from '@halligan/core'
@@ -70,6 +70,17 @@ export function sharedAccountLab(harnessed: () => SharedAccountHarness) {
   const seal = async () =>
     expect(isShown({ kind: 'rotated', probes: await rotate() })).toBe(true)
   const secrets = () => at.vault.secrets(target(), at.harness.account)
+  const ageFiles = async () =>
+    (await readdir(folder))
+      .filter((name) => name.includes('.age'))
+      .map((name) => join(folder, name))
+  /** Nothing opens what the vault has any more. */
+  const damageVault = async () => {
+    for (const file of await ageFiles()) await writeFile(file, 'damaged')
+  }
+  const emptyVault = async () => {
+    for (const file of await ageFiles()) await rm(file)
+  }
   const sealed = async (): Promise<Credential> =>
     at.harness.credential((await secrets()).current ?? 'none')
   const opens = (credential: Credential): Promise<boolean> =>
@@ -182,6 +193,6 @@ export function sharedAccountLab(harnessed: () => SharedAccountHarness) {
   return {
     ...{ at, target, privilege, rotate, seal, secrets, sealed, opens },
     ...{ opening, accepted, checkOut, end, present, proveAbsent, cleanUp, finish, refusal },
-    ...{ killedWhile, reboot },
+    ...{ killedWhile, reboot, damageVault, emptyVault },
   }
 }

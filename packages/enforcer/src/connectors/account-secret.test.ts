@@ -38,7 +38,12 @@ test.each<[string, Partial<Vault>, boolean]>([
     const { current, proposed } = await secrets()
     expect([current, proposed]).toContain(target.secret)
     expect(await settleSecret(kept, set)).toBe(target.secret)
-    expect(await secrets()).toEqual({ current: target.secret, proposed: null, earlier: [] })
+    expect(await secrets()).toEqual({
+      current: target.secret,
+      proposed: null,
+      earlier: [],
+      unreadable: [],
+    })
   },
 )
 

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Instant, ProbeResult } from '@halligan/core'
-import type { Vault } from '../store/port.ts'
+import type { Vault, VaultSecrets } from '../store/port.ts'
 
 /** One account, and where its secrets are kept. */
 export type Kept = Readonly<{
@@ -28,16 +28,28 @@ export async function giveSecret(
   await vault.confirm(target, account)
 }
 
+/** Throws with what to do where the vault cannot read all of it: a rotation has to show that the old one opens nothing more. */
+export async function readableSecrets({
+  vault,
+  settings: { target },
+  account,
+}: Kept): Promise<VaultSecrets> {
+  const secrets = await vault.secrets(target, account)
+  if (secrets.unreadable.length > 0) throw new Error(secrets.unreadable.join('; '))
+  return secrets
+}
+
 /**
  * Finishes what a crash may have left between proposing and confirming, by setting that secret again. Answers the one that
- * holds now, or null where there has been none.
+ * holds now; or null where there has been none, and where the one that holds may be one that cannot be read: then another is set,
+ * so that a damaged vault keeps nobody from an account in an emergency.
  */
 export async function settleSecret(
   { vault, settings: { target }, account }: Kept,
   set: SetSecret,
 ): Promise<string | null> {
-  const { current, proposed } = await vault.secrets(target, account)
-  if (proposed === null) return current
+  const { current, proposed, unreadable } = await vault.secrets(target, account)
+  if (proposed === null) return unreadable.length === 0 ? current : null
   await set(proposed)
   await vault.confirm(target, account)
   return proposed

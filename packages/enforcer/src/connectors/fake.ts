@@ -97,9 +97,10 @@ const confers = (
 const nothingLent: Pick<ConnectorPorts, 'vault' | 'held'> = {
   held: () => [],
   vault: {
-    secrets: async () => ({ current: null, proposed: null, earlier: [] }),
+    secrets: async () => ({ current: null, proposed: null, earlier: [], unreadable: [] }),
     propose: async () => {},
     confirm: async () => {},
+    withdraw: async () => {},
   },
 }
 

@@ -1,3 +1,4 @@
+import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Change } from 'ldapts'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -105,7 +106,10 @@ describeAt('OpenLDAP', () => {
       if (isUnreadable) led.books.shelf.put(led.grant, lab.target, '')
       const fails = () => Promise.reject(new Error('no identity'))
       const broken = ldapConnector(ldapSettings({ kind: 'ldap', ...lab.settings() }), {
-        ...{ ...led.books, vault: { secrets: fails, propose: fails, confirm: fails } },
+        ...{
+          ...led.books,
+          vault: { secrets: fails, propose: fails, confirm: fails, withdraw: fails },
+        },
       })
       led.books.become(led.grant, 'ending')
       await broken.end(led.grant, lab.target)
@@ -174,6 +178,24 @@ describeAt('OpenLDAP', () => {
       expect(await isIn(extended)).toBe(false)
       await first.finish()
     })
+  })
+
+  test('INV-18 a vault that cannot be read keeps nobody from the account, is told, and is not rotated', async () => {
+    const led = await opened(ldapCase(lab, { privileges: ['account:emergency'] }))
+    const whatToDo = /the vault cannot read .*move it away/
+    await led.connector.rotate?.('emergency')
+    const folder = join(lab.dir, 'vault')
+    for (const name of await readdir(folder))
+      if (name.includes('.age')) await writeFile(join(folder, name), 'damaged')
+    expect(await led.connector.strangers?.(lab.target)).toEqual([
+      { what: 'vault_unreadable', object: expect.stringMatching(whatToDo) },
+    ])
+    await expect(led.connector.rotate?.('emergency')).rejects.toThrow(whatToDo)
+    await (await lab.login(await led.apply())).unbind()
+    expect(await led.connector.strangers?.(lab.target)).toEqual([])
+    await led.finish()
+    const rotated = (await led.connector.rotate?.('emergency')) ?? []
+    expect(rotated.every(({ absent }) => absent)).toBe(true)
   })
 
   test('K-07 whatever fails of the vault at the end, it has the secret that works', async () => {

@@ -5,7 +5,7 @@
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import type { GrantId, Instant, ProbeResult } from '@halligan/core'
-import { giveSecret } from './account-secret.ts'
+import { giveSecret, readableSecrets } from './account-secret.ts'
 import { hashed, replacing } from './ldap-entry.ts'
 import type { Site } from './ldap-groups.ts'
 import { blankNote } from './ldap-plan.ts'
@@ -13,7 +13,7 @@ import { bound, leave, onSession, resultCode, resultCodes } from './ldap-session
 import type { LdapSettings } from './ldap-settings.ts'
 import { newPassword } from './new-password.ts'
 import type { Difference, Opening } from './port.ts'
-import { mustBeFree, mustRest, standsOtherwise } from './shared-account.ts'
+import { mustBeFree, mustRest, standsOtherwise, unreadable } from './shared-account.ts'
 
 export function accountNamed({ sharedAccounts }: LdapSettings, name: string): string {
   const dn = sharedAccounts[name]
@@ -178,7 +178,7 @@ export function rotateAccount(site: Site, name: string): Promise<readonly ProbeR
   const dn = accountNamed(settings, name)
   return site.inAccount(dn, async () => {
     mustRest(site.held(settings.target), name)
-    const { current, proposed } = await vault.secrets(settings.target, name)
+    const { current, proposed } = await readableSecrets({ vault, settings, account: name })
     const old = [current, proposed].filter((secret) => secret !== null)
     const secret = newPassword()
     await setSecret(site, name, dn, secret)
@@ -198,7 +198,7 @@ export function rotateAccount(site: Site, name: string): Promise<readonly ProbeR
 
 /**
  * Accounts that nobody has checked out, but whose secret is not the vault's any more, or as which somebody is bound: somebody
- * has a secret that nobody was given. What the directory does not say is not told.
+ * has a secret that nobody was given. And those of which the vault cannot read the secret. What the directory does not say is not told.
  */
 export async function sealedInUse(
   site: Site,
@@ -207,11 +207,13 @@ export async function sealedInUse(
   const { settings, vault } = site
   const found: Difference[] = []
   for (const [name, dn] of Object.entries(settings.sharedAccounts)) {
+    const secrets = await vault.secrets(settings.target, name)
+    found.push(...unreadable(name, secrets))
     const isKnown = site
       .held(settings.target)
       .some(({ privileges }) => sharedAccountIn(settings, privileges) === name)
     if (isKnown) continue
-    const { current, proposed } = await vault.secrets(settings.target, name)
+    const { current, proposed } = secrets
     if (current === null || proposed !== null) continue
     // Read before the account is tried, which is a login of its own.
     const isUsed = boundAs !== null && (await staysBound(() => boundAs(dn)))

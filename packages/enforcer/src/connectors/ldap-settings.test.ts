@@ -118,9 +118,10 @@ describe('the settings of an ldap target', () => {
 describe('an opening', () => {
   const books = enforcerBooks()
   const vault = {
-    secrets: async () => ({ current: null, proposed: null, earlier: [] }),
+    secrets: async () => ({ current: null, proposed: null, earlier: [], unreadable: [] }),
     propose: async () => {},
     confirm: async () => {},
+    withdraw: async () => {},
   }
   const connector = ldapConnector(ldapSettings(sound), { ...books, vault })
   const opening = (privileges: readonly string[], requester = 'ada', id = 'a') => ({

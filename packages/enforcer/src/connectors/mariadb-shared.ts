@@ -5,7 +5,12 @@
  */
 import type { Instant, ProbeResult } from '@halligan/core'
 import type { Vault } from '../store/port.ts'
-import { giveSecret, rotationReadings, settleSecret } from './account-secret.ts'
+import {
+  giveSecret,
+  readableSecrets,
+  rotationReadings,
+  settleSecret,
+} from './account-secret.ts'
 import type { AccountSteps, HandOut } from './check-out.ts'
 import { withLogin } from './login-reading.ts'
 import {
@@ -115,6 +120,7 @@ const rotate = (kept: Kept): Promise<readonly ProbeResult[]> =>
   kept.lock.whileHeld(async (session) => {
     const { account, settings } = kept
     const set = setting(kept, session)
+    await readableSecrets(kept)
     const old = await settleSecret(kept, set)
     const fresh = newPassword()
     await giveSecret(kept, fresh, set)

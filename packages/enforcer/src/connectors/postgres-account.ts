@@ -12,7 +12,7 @@ import type { Instant, ProbeResult } from '@halligan/core'
 import type pg from 'pg'
 import type { Clock } from '../ports.ts'
 import type { Vault } from '../store/port.ts'
-import { giveSecret, rotationReadings } from './account-secret.ts'
+import { giveSecret, readableSecrets, rotationReadings } from './account-secret.ts'
 import type { AccountSteps, Counting, HandOut, SharedAccounts } from './check-out.ts'
 import { withLogin } from './login-reading.ts'
 import { newPassword } from './new-password.ts'
@@ -32,7 +32,7 @@ import {
   quoted,
 } from './postgres-session.ts'
 import type { PostgresSettings } from './postgres-settings.ts'
-import { holdersOf } from './shared-account.ts'
+import { holdersOf, unreadable } from './shared-account.ts'
 
 type Desk = Readonly<{
   connect: Connect
@@ -63,7 +63,8 @@ export const accountAt =
 
 /**
  * A crash may have left the secret that the target has as a mere proposal, which the next one would overwrite: then whoever
- * opens the vault finds none that works. Answers all that the vault held, the one that works now last.
+ * opens the vault finds none that works. Answers all that the vault held, the one that works now last; none where that may be one
+ * that cannot be read.
  */
 async function settled({
   account,
@@ -72,9 +73,9 @@ async function settled({
   clock,
 }: Kept): Promise<readonly string[]> {
   const { target } = settings
-  const { current, proposed } = await vault.secrets(target, account)
+  const { current, proposed, unreadable } = await vault.secrets(target, account)
   const secrets = [current, proposed].filter((secret) => secret !== null)
-  if (proposed === null) return secrets
+  if (proposed === null) return unreadable.length === 0 ? secrets : []
   const login = loginConfig(settings, account, proposed)
   const tried = await probeLogin(login, clock.read().wall)
   if (tried === null)
@@ -176,6 +177,7 @@ const rotate = (kept: Kept): Promise<readonly ProbeResult[]> =>
   kept.lock.whileHeld(async ({ db }) => {
     const { account, connect, settings, vault, clock } = kept
     const { target } = settings
+    await readableSecrets(kept)
     const olds = await settled(kept)
     const fresh = newPassword()
     await vault.propose(target, account, fresh)
@@ -221,22 +223,27 @@ async function shutIfUsed(connect: Connect, account: string): Promise<boolean> {
   return true
 }
 
-type Known = Pick<Counting, 'accounts' | 'held'> & Readonly<{ shared: SharedAccounts }>
+type Known = Pick<Counting, 'accounts' | 'held'> &
+  Readonly<{ shared: SharedAccounts; vault: Vault; target: string }>
 
-/** Accounts with sessions that no grant explains: somebody has a secret that nobody was given. */
+/**
+ * Accounts with sessions that no grant explains: somebody has a secret that nobody was given. And those of which the vault cannot
+ * read the secret.
+ */
 export const sealedInUse = (
   connect: Connect,
-  { accounts, held, shared }: Known,
+  { accounts, held, shared, vault, target }: Known,
 ): Promise<readonly Difference[]> =>
   onSession(connect, async ({ db }) => {
-    const used: Difference[] = []
+    const found: Difference[] = []
     for (const account of accounts)
       await shared.quietly(account, async () => {
+        found.push(...unreadable(account, await vault.secrets(target, account)))
         if (holdersOf(held(), account).length > 0) return
         if (await staysInside(db, account))
-          used.push({ what: 'sealed_account_used', object: account })
+          found.push({ what: 'sealed_account_used', object: account })
       })
-    return used
+    return found
   })
 
 /** Seen twice, some time apart: a trial of ours that has just left is still listed. */

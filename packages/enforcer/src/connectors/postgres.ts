@@ -59,7 +59,7 @@ export function postgresConnector(
       onSession(connect, (session) => lacksOf(session, settings, privileges)),
     strangers: async () => [
       ...(await onSession(connect, ({ db }) => strangersOf(db, settings))),
-      ...(await sealedInUse(connect, { accounts, held, shared })),
+      ...(await sealedInUse(connect, { accounts, held, shared, vault, target })),
     ],
   })
 }

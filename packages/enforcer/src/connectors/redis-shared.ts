@@ -5,7 +5,12 @@
  */
 import type { Instant, ProbeResult } from '@halligan/core'
 import type { Vault } from '../store/port.ts'
-import { giveSecret, rotationReadings, settleSecret } from './account-secret.ts'
+import {
+  giveSecret,
+  readableSecrets,
+  rotationReadings,
+  settleSecret,
+} from './account-secret.ts'
 import type { AccountSteps, HandOut } from './check-out.ts'
 import { withLogin } from './login-reading.ts'
 import { newPassword } from './new-password.ts'
@@ -140,6 +145,7 @@ const rotate = (kept: Kept): Promise<readonly ProbeResult[]> =>
     const gate = await gateFor(held, account)
     await existing(held, kept)
     const set = setting(kept, held, gate)
+    await readableSecrets(kept)
     const old = await settleSecret(kept, set)
     const fresh = newPassword()
     await giveSecret(kept, fresh, set)

@@ -17,7 +17,7 @@ export function describeSharedAccount(
     const lab = sharedAccountLab(harnessed)
     const { at, target, privilege, rotate, seal, secrets, sealed, opens } = lab
     const { opening, accepted, checkOut, end, present, proveAbsent, cleanUp } = lab
-    const { finish, refusal, killedWhile, reboot } = lab
+    const { finish, refusal, killedWhile, reboot, damageVault, emptyVault } = lab
 
     test('EN-20 is sealed: the vault opens it, whatever opened it before does not', async () => {
       await at.harness.setByHand('theirs')
@@ -361,6 +361,28 @@ export function describeSharedAccount(
       await reboot()
       await end(grant)
       await finish(grant)
+    })
+
+    test('INV-18 a vault that cannot be read keeps nobody from the account or its end, and says what to do', async () => {
+      const whatToDo = /the vault cannot read .*move it away/
+      const grant = freshGrant()
+      await damageVault()
+      await expect(rotate()).rejects.toThrow(whatToDo)
+      if (at.connector.strangers !== undefined)
+        expect(await at.connector.strangers(target())).toEqual([
+          { what: 'vault_unreadable', object: expect.stringMatching(whatToDo) },
+        ])
+      const session = await at.harness.enter(await checkOut(grant))
+      expect(await opens(await sealed())).toBe(true)
+      await damageVault()
+      await end(grant)
+      expect(await session.hasAccess()).toBe(false)
+      await proveAbsent(grant)
+      await expect(rotate()).rejects.toThrow(whatToDo)
+      await emptyVault()
+      await seal()
+      await cleanUp(grant)
+      expect(await opens(await sealed())).toBe(true)
     })
 
     test('another run of the enforcer knows the secret that works, and rotates on', async () => {

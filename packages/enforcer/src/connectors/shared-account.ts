@@ -119,18 +119,27 @@ export type Seen = Readonly<{
 export function unexplained(
   account: string,
   held: readonly Held[],
-  { current, proposed }: VaultSecrets,
+  secrets: VaultSecrets,
   { isChanged, isShut, from }: Seen,
 ): readonly Difference[] {
-  const isSealed = current !== null || proposed !== null
+  const isKnown = secrets.unreadable.length === 0
+  const isSealed = !isKnown || secrets.current !== null || secrets.proposed !== null
   const isAway = holding(held, account).length > 0
   const isExplained = holdersOf(held, account).length > 0
   const told = (what: string, object = account) => ({ what, object })
   return [
-    ...(isSealed && isChanged ? [told('shared_account_changed')] : []),
+    ...unreadable(account, secrets),
+    ...(isSealed && isKnown && isChanged ? [told('shared_account_changed')] : []),
     ...(isSealed && isShut && !isAway ? [told('sealed_account_locked')] : []),
     ...(isExplained ? [] : [...new Set(from)]).map((place) =>
       told('sealed_account_used', `${account} from ${place}`),
     ),
   ]
 }
+
+/** What the vault cannot read of an account: better told before somebody needs it. */
+export const unreadable = (account: string, secrets: VaultSecrets): readonly Difference[] =>
+  secrets.unreadable.map((words) => ({
+    what: 'vault_unreadable',
+    object: `${account}: ${words}`,
+  }))

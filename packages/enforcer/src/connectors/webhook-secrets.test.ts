@@ -11,7 +11,7 @@ import { openVault } from '../store/vault.ts'
 import type { Connector, Held, Opening } from './port.ts'
 
 /** What becomes of a call on its way to the receiver; `late`: the enforcer gives it up, and it arrives when told to. */
-type Fate = 'answered' | 'answer lost' | 'call lost' | 'late' | 'refused'
+type Fate = 'answered' | 'answer lost' | 'call lost' | 'late' | 'refused' | 'refused once'
 
 const account = 'ops'
 let lab: WebhookLab
@@ -34,7 +34,9 @@ beforeEach(async () => {
   wire = createServer(async (request, response) => {
     const send = await sending(request)
     if (fate === 'late') late = send
-    if (fate === 'refused')
+    const isRefused = fate.startsWith('refused')
+    if (fate === 'refused once') fate = 'answered'
+    if (isRefused)
       return response
         .writeHead(409, { 'content-type': 'application/json' })
         .end('{"code":"used_before"}')
@@ -166,6 +168,33 @@ test('K-07 a secret that the receiver will not have is kept while another is not
   expect(await opening()).toEqual([
     (await ports.vault.secrets(lab.target, account)).current,
   ])
+})
+
+test('INV-25 a receiver that will have no secret at all fills no vault', async () => {
+  await fated('answer lost', rotate)
+  const before = await ports.vault.secrets(lab.target, account)
+  const refused = {
+    ...accepted(freshGrant()),
+    applyBefore: (Date.now() + 60_000) as Instant,
+  }
+  for (let times = 0; times < 3; times++)
+    await fated('refused', () => connector.apply(refused))
+  await end(refused.grant)
+  for (let times = 0; times < 3; times++) await fated('refused', rotate)
+  expect(await ports.vault.secrets(lab.target, account)).toEqual(before)
+  expect(await rotate()).toBe(true)
+})
+
+test('a secret that the receiver will not have again keeps nobody from a check-out', async () => {
+  await fated('answer lost', rotate)
+  fate = 'refused once'
+  const grant = freshGrant()
+  const applied = await connector.apply(accepted(grant))
+  const { current } = await ports.vault.secrets(lab.target, account)
+  expect(applied).toMatchObject({ kind: 'applied', credential: { PASSWORD: current } })
+  expect(await opening()).toEqual([current])
+  await end(grant)
+  expect(await rotate()).toBe(true)
 })
 
 test('EN-17 a second grant gets the secret that is out, whatever became of a new one', async () => {

@@ -1,4 +1,6 @@
 import type { GrantId } from '@halligan/core'
+import type { Vault } from '../store/port.ts'
+import { readableSecrets } from './account-secret.ts'
 import { newPassword } from './new-password.ts'
 import type { Opening } from './port.ts'
 import type { ConnectorPorts } from './registry.ts'
@@ -26,39 +28,34 @@ export type Secrets = Readonly<{
   rotate<T>(account: string, call: Call<T>, judge: Judge<T>): Promise<T>
 }>
 
+/** A way to ask the receiver about one account. `isTaken`: the answer says that the account now opens to the secret. */
+type Asking = <T>(
+  account: string,
+  call: Call<T>,
+  isTaken: (answer: T) => boolean,
+) => Promise<T>
+
 /**
  * Calls about one account go one after the other. Who has one, the receiver counts as well: it hears of each grant.
  *
  * A secret whose answer was lost may be the account's by now, and cannot be tried from here. It was given to nobody: what an
  * answer brings is handed on once it is confirmed. So it is the next one, until an answer confirms it: whatever arrives of it,
- * late or twice, the vault has it.
+ * late or twice, the vault has it. Where the receiver will not have it, as one that it had before, it stays in the vault, and another
+ * is tried.
  */
 export function secretsOf(
-  { target, accounts = [] }: WebhookSettings,
+  settings: WebhookSettings,
   { held, vault }: Pick<ConnectorPorts, 'held' | 'vault'>,
 ): Secrets {
+  const { target, accounts = [] } = settings
   const inTurn = oneAtATimePer<string>()
-  const unconfirmed = async (account: string): Promise<string | null> => {
-    const { current, proposed } = await vault.secrets(target, account)
-    return proposed === current ? null : proposed
+  const { unconfirmed, asked, askedFresh } = askingWith(vault, target)
+  const askedNext: Asking = async (account, call, isTaken) => {
+    const left = await unconfirmed(account)
+    const answer =
+      left === null ? null : await asked(account, left, call, isTaken).catch(unlessRefused)
+    return answer ?? askedFresh(account, call, isTaken)
   }
-  const fresh = async (account: string): Promise<string> => {
-    const secret = newPassword()
-    await vault.propose(target, account, secret)
-    return secret
-  }
-  const asked = async <T>(
-    account: string,
-    secret: string,
-    call: Call<T>,
-    isTaken: (answer: T) => boolean,
-  ): Promise<T> => {
-    const answer = await call(secret)
-    if (isTaken(answer)) await vault.confirm(target, account)
-    return answer
-  }
-  const next = async (account: string): Promise<string> =>
-    (await unconfirmed(account)) ?? fresh(account)
   /** Beside an overlapping grant it is the one that is out already, so that neither loses access for a moment. */
   const outBeside = async ({ grant }: Opening, account: string): Promise<string | null> =>
     standsOtherwise(held(target), grant, account)
@@ -83,7 +80,7 @@ export function secretsOf(
         mustBeFree(opening, accounts, held(target))
         const out = await outBeside(opening, account)
         if (out !== null) return call(out)
-        return asked(account, await next(account), call, isTaken)
+        return askedNext(account, call, isTaken)
       })
     },
     async reseal(grant, call) {
@@ -91,20 +88,52 @@ export function secretsOf(
       if (account === null) return call(newPassword())
       return inTurn(account, async () => {
         mustStand(held(target, grant), grant)
-        return asked(account, await next(account), call, () => true)
+        return askedNext(account, call, () => true)
       })
     },
     rotate: (account, call, judge) =>
       inTurn(account, async () => {
         mustRest(held(target), account)
+        await readableSecrets({ vault, settings, account })
         const left = await unconfirmed(account)
         const settled = left === null ? null : await settling(account, left, call, judge)
-        return settled ?? asked(account, await fresh(account), call, judge.isProven)
+        return settled ?? askedFresh(account, call, judge.isProven)
       }),
   }
 }
 
-/** Null where the receiver will not have this secret, as one that it had before: it stays in the vault, and another is tried. */
+function askingWith(vault: Vault, target: string) {
+  const asked = async <T>(
+    account: string,
+    secret: string,
+    call: Call<T>,
+    isTaken: (answer: T) => boolean,
+  ): Promise<T> => {
+    const answer = await call(secret)
+    if (isTaken(answer)) await vault.confirm(target, account)
+    return answer
+  }
+  return {
+    asked,
+    /** The last secret that no answer confirmed, or null. */
+    async unconfirmed(account: string): Promise<string | null> {
+      const { current, proposed } = await vault.secrets(target, account)
+      return proposed === current ? null : proposed
+    },
+    /** With one that it never heard of: where the receiver will not have that, it has not taken it, and it is given up again. */
+    askedFresh: (async (account, call, isTaken) => {
+      const secret = newPassword()
+      await vault.propose(target, account, secret)
+      try {
+        return await asked(account, secret, call, isTaken)
+      } catch (error) {
+        if (error instanceof ReceiverRefused) await vault.withdraw(target, account)
+        throw error
+      }
+    }) satisfies Asking,
+  }
+}
+
 function unlessRefused(error: unknown): null {
   if (error instanceof ReceiverRefused) return null
   throw error

@@ -82,14 +82,21 @@ export interface Vault {
   propose(target: string, account: string, secret: string): Promise<void>
   /** The last proposal becomes the current one, and all others are given up. Nothing proposed: nothing changes. */
   confirm(target: string, account: string): Promise<void>
+  /** The last proposal is given up, and the one before it is the last again: the target has said that it has not taken it. */
+  withdraw(target: string, account: string): Promise<void>
 }
 
 export type VaultSecrets = Readonly<{
   current: string | null
   /** The last proposal. */
   proposed: string | null
-  /** Proposals before it that were not confirmed either, oldest first. */
+  /** Proposals before it that were not confirmed either, oldest first, as far as they can be read. */
   earlier: readonly string[]
+  /**
+   * In words, with what to do, why the current or the proposed secret cannot be read; then it is null here. It may be the one that
+   * works, and whoever opens the vault offline may still read it.
+   */
+  unreadable: readonly string[]
 }>
 
 export class StateTaken extends Error {

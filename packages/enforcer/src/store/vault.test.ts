@@ -28,7 +28,7 @@ const files = () => readdirSync(folder).filter((name) => name.includes('.age'))
 describe('what a crash leaves', () => {
   test('before anything: no secret', async () => {
     const secrets = await openVault(folder).secrets(target, account)
-    expect(secrets).toEqual({ current: null, proposed: null, earlier: [] })
+    expect(secrets).toEqual({ current: null, proposed: null, earlier: [], unreadable: [] })
   })
 
   test('between propose and confirm: both, whichever the target took', async () => {
@@ -40,6 +40,7 @@ describe('what a crash leaves', () => {
       current: 'one',
       proposed: 'two',
       earlier: [],
+      unreadable: [],
     })
   })
 
@@ -51,13 +52,67 @@ describe('what a crash leaves', () => {
     for (const secret of all) await vault.propose(target, account, secret)
     await vault.propose(target, `${account}.proposed.1`, 'of another account')
     expect(await openVault(folder).secrets(target, account)).toEqual({
-      ...{ current: 'zero', proposed: 'secret 11', earlier: all.slice(0, 11) },
+      ...{
+        current: 'zero',
+        proposed: 'secret 11',
+        earlier: all.slice(0, 11),
+        unreadable: [],
+      },
     })
     await vault.confirm(target, account)
     expect(await openVault(folder).secrets(target, account)).toEqual({
-      ...{ current: 'secret 11', proposed: null, earlier: [] },
+      ...{ current: 'secret 11', proposed: null, earlier: [], unreadable: [] },
     })
   })
+
+  test('K-07 a disk that takes no more: the last proposal is still the last', async () => {
+    const vault = openVault(folder)
+    for (const secret of ['one', 'two']) await vault.propose(target, account, secret)
+    const before = files()
+    const proposal = before.find((name) => name.endsWith('.proposed'))
+    mkdirSync(join(folder, `${proposal}.new`))
+    for (let times = 0; times < 3; times++)
+      await expect(vault.propose(target, account, 'three')).rejects.toThrow('EISDIR')
+    expect(await vault.secrets(target, account)).toMatchObject({
+      ...{ proposed: 'two', earlier: ['one'] },
+    })
+    rmSync(join(folder, `${proposal}.new`), { recursive: true })
+    expect(files()).toEqual(before)
+  })
+
+  test('of proposals that are withdrawn, the one before is the last again', async () => {
+    const vault = openVault(folder)
+    await vault.withdraw(target, account)
+    for (const secret of ['one', 'two']) await vault.propose(target, account, secret)
+    await vault.withdraw(target, account)
+    expect(await vault.secrets(target, account)).toMatchObject({
+      ...{ proposed: 'one', earlier: [] },
+    })
+    await vault.withdraw(target, account)
+    expect(files()).toEqual([])
+  })
+
+  test.each(['', '.proposed'])(
+    'a secret that nothing opens: the other, and what to do (NAME.age%s)',
+    async (ending) => {
+      const vault = openVault(folder)
+      await vault.propose(target, account, 'one')
+      await vault.confirm(target, account)
+      await vault.propose(target, account, 'two')
+      const damaged = files().find((name) => name.endsWith(`.age${ending}`)) ?? ''
+      writeFileSync(join(folder, damaged), 'damaged')
+      const { current, proposed, unreadable } = await vault.secrets(target, account)
+      expect([current, proposed]).toEqual(ending === '' ? [null, 'two'] : ['one', null])
+      expect(unreadable).toEqual([
+        expect.stringMatching(`^the vault cannot read ${damaged}: .*move it away`),
+      ])
+      await vault.propose(target, account, 'three')
+      await vault.confirm(target, account)
+      expect(await vault.secrets(target, account)).toEqual({
+        ...{ current: 'three', proposed: null, earlier: [], unreadable: [] },
+      })
+    },
+  )
 
   test('after confirm: the new one alone; and confirming again, or for nothing, changes nothing', async () => {
     const vault = openVault(folder)
@@ -65,7 +120,7 @@ describe('what a crash leaves', () => {
     for (let times = 0; times < 2; times++) await vault.confirm(target, account)
     await vault.confirm(target, 'another')
     const secrets = await openVault(folder).secrets(target, account)
-    expect(secrets).toEqual({ current: 'one', proposed: null, earlier: [] })
+    expect(secrets).toEqual({ current: 'one', proposed: null, earlier: [], unreadable: [] })
   })
 
   test('in the middle of writing: what was there before', async () => {
@@ -78,6 +133,7 @@ describe('what a crash leaves', () => {
       current: 'one',
       proposed: null,
       earlier: [],
+      unreadable: [],
     })
   })
 })
@@ -144,7 +200,9 @@ describe('who can open it', () => {
     const vault = openVault(folder)
     await vault.propose(target, account, 'one')
     await rename(join(folder, 'identity.txt'), join(folder, 'identity.old'))
-    await expect(vault.secrets(target, account)).rejects.toThrow()
+    expect(await vault.secrets(target, account)).toMatchObject({
+      ...{ proposed: null, unreadable: [expect.stringContaining('the vault cannot read')] },
+    })
   })
 })
 

@@ -13,31 +13,44 @@ import type { Vault } from './port.ts'
 export function openVault(folder: string): Vault {
   const pathOf = (target: string, account: string) =>
     join(folder, `${target}.${nameOf(account)}.age`)
-  const read = async (path: string): Promise<string | null> => {
-    if (!existsSync(path)) return null
-    const decrypter = new Decrypter()
-    decrypter.addIdentity(await identityIn(folder))
-    return decrypter.decrypt(await readFile(path), 'text')
+  const opened = async (path: string): Promise<Read> => {
+    if (!existsSync(path)) return { secret: null, unreadable: [] }
+    const identity = await identityIn(folder)
+    try {
+      const decrypter = new Decrypter()
+      decrypter.addIdentity(identity)
+      return {
+        secret: await decrypter.decrypt(await readFile(path), 'text'),
+        unreadable: [],
+      }
+    } catch (error) {
+      return { secret: null, unreadable: [whatToDo(basename(path), error)] }
+    }
   }
   return {
     async secrets(target, account) {
       const path = pathOf(target, account)
       const earlier: string[] = []
       for (const each of earlierAt(path)) {
-        const secret = await read(each)
+        const { secret } = await opened(each)
         if (secret !== null) earlier.push(secret)
       }
-      const [current, proposed] = [await read(path), await read(`${path}.proposed`)]
-      return { current, proposed, earlier }
+      const [current, proposed] = [await opened(path), await opened(`${path}.proposed`)]
+      return {
+        ...{ current: current.secret, proposed: proposed.secret, earlier },
+        unreadable: [...current.unreadable, ...proposed.unreadable],
+      }
     },
     async propose(target, account, secret) {
       const encrypter = new Encrypter()
       for (const recipient of await recipientsIn(folder)) addRecipient(encrypter, recipient)
       const path = pathOf(target, account)
       const sealed = await encrypter.encrypt(secret)
-      if (existsSync(`${path}.proposed`))
-        await rename(`${path}.proposed`, nextEarlier(path))
-      await writeDurably(folder, `${path}.proposed`, sealed)
+      const draft = await writeDraft(`${path}.proposed`, sealed)
+      // Beside it, not away: at no moment is the last proposal missing.
+      if (existsSync(`${path}.proposed`)) await link(`${path}.proposed`, nextEarlier(path))
+      await rename(draft, `${path}.proposed`)
+      await syncFolder(folder)
     },
     async confirm(target, account) {
       const path = pathOf(target, account)
@@ -46,8 +59,23 @@ export function openVault(folder: string): Vault {
       await syncFolder(folder)
       for (const each of earlierAt(path)) await rm(each)
     },
+    async withdraw(target, account) {
+      const path = pathOf(target, account)
+      const before = earlierAt(path).at(-1)
+      await (before === undefined
+        ? rm(`${path}.proposed`, { force: true })
+        : rename(before, `${path}.proposed`))
+      if (existsSync(folder)) await syncFolder(folder)
+    },
   }
 }
+
+type Read = Readonly<{ secret: string | null; unreadable: readonly string[] }>
+
+/** The reason comes last: where a text is cut, what to do is still there. */
+const whatToDo = (file: string, error: unknown): string =>
+  `the vault cannot read ${file}: put it or its identity.txt back, or move it away and rotate` +
+  ` (${error instanceof Error ? error.message : String(error)})`
 
 /** Proposals that others came after, oldest first: `….age.proposed.1` and so on. */
 function earlierAt(path: string): readonly string[] {
@@ -140,15 +168,21 @@ async function writeDurably(
   path: string,
   bytes: Uint8Array | string,
 ): Promise<void> {
-  const file = await open(`${path}.new`, 'w', 0o600)
+  await rename(await writeDraft(path, bytes), path)
+  await syncFolder(folder)
+}
+
+/** On disk when it resolves, under the name that is answered: what is at `path` is still there. */
+async function writeDraft(path: string, bytes: Uint8Array | string): Promise<string> {
+  const draft = `${path}.new`
+  const file = await open(draft, 'w', 0o600)
   try {
     await file.writeFile(bytes)
     await file.sync()
   } finally {
     await file.close()
   }
-  await rename(`${path}.new`, path)
-  await syncFolder(folder)
+  return draft
 }
 
 async function syncFolder(folder: string): Promise<void> {
