@@ -19,16 +19,15 @@ describe('drift of which the estate says nothing', () => {
     'sealed_account_changed',
     'connector_unready',
     'connector_excess',
-    'note_unreadable',
     'unexplained_applied',
     'unexplained_rotated',
     'never_heard_of',
   ])('EN-26 pages for %s', (what) => expect(driftUrgency({}, what)).toBe('page'))
 
-  test.each(['missing', 'unlisted', 'connector_ready', 'unexplained_cleaned'])(
-    'tells of %s',
-    (what) => expect(driftUrgency({}, what)).toBe('tell'),
-  )
+  test.each([
+    ...['missing', 'unlisted', 'connector_ready', 'unexplained_cleaned'],
+    ...['note_unreadable', 'vault_unreadable'],
+  ])('tells of %s', (what) => expect(driftUrgency({}, what)).toBe('tell'))
 })
 
 describe('what the estate says', () => {

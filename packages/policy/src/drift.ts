@@ -9,12 +9,17 @@ export type DriftPolicy = Readonly<{ page: readonly string[]; tell: readonly str
 
 export type Urgency = 'page' | 'tell'
 
-/** What takes something away from a grantee, is good news, or is a report that came too late. */
+/**
+ * What takes something away from a grantee, is good news, or is a report that came too late. And what is damaged at the enforcer and
+ * keeps no access from its end: an upgrade that reads no older notes would page once for each grant.
+ */
 const canWait: DriftPolicy = {
   page: [],
   tell: [
     'missing',
     'unlisted',
+    'note_unreadable',
+    'vault_unreadable',
     'connector_ready',
     'unexplained_ending',
     'unexplained_absent',
