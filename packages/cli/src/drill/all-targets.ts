@@ -195,8 +195,9 @@ async function end(
   if (down === undefined) throw new Error(`there is no ${unlucky}`)
   const statusOf = async (target: string) => {
     const read = JSON.parse(mustHold(await ada.run('--json', 'status', grant)))
-    const { targets } = read.grant ?? read
-    return targets.find((one: Readonly<{ target: string }>) => one.target === target)
+    const { targets, notAfter } = read.grant ?? read
+    const found = targets.find((one: Readonly<{ target: string }>) => one.target === target)
+    return { ...found, notAfter }
   }
   const until = async (what: string, met: () => Promise<boolean>) => {
     const late = performance.now() + 60_000
@@ -205,19 +206,23 @@ async function end(
       await pause(300)
     }
   }
+  /** Resolves with the instants by the ledger: when the time was up, and when it was probed absent. */
+  const ended = async (target: string) => {
+    await until('it is not absent', async () => (await statusOf(target)).phase === 'absent')
+    const { notAfter, absence } = await statusOf(target)
+    const inside = entered.find((one) => one.target === target)?.inside
+    demand((await inside?.works()) === false, 'the access still works')
+    return { dueAt: notAfter, absentAt: absence.at }
+  }
   await steps.step(`${unlucky} loses its power`, async () => {
     await down.kill()
     return held(null, 'before the time is up, with ada inside')
   })
   for (const { target } of entered.filter((one) => one.target !== unlucky))
     await steps.step(`${target} ends by itself`, async () => {
-      await until(
-        'it is not absent',
-        async () => (await statusOf(target)).phase === 'absent',
-      )
-      const inside = entered.find((one) => one.target === target)?.inside
-      demand((await inside?.works()) === false, 'the access still works')
-      return held(null, 'probed absent; whoever was inside is out')
+      const { dueAt, absentAt } = await ended(target)
+      const late = secondsFrom(dueAt, absentAt)
+      return held(null, `probed absent ${late} after its time; whoever was inside is out`)
     })
   await steps.step(`${unlucky} is not called absent`, async () => {
     await until(
@@ -230,12 +235,13 @@ async function end(
   })
   await steps.step(`${unlucky} has its power again`, async () => {
     await down.restart()
-    await until(
-      'it is not absent',
-      async () => (await statusOf(unlucky)).phase === 'absent',
-    )
-    const inside = entered.find(({ target }) => target === unlucky)?.inside
-    demand((await inside?.works()) === false, 'the access still works')
-    return held(null, 'ended at once, and probed absent')
+    const backAt = Date.now()
+    const { absentAt } = await ended(unlucky)
+    const after = secondsFrom(backAt, absentAt)
+    return held(null, `ended at the next try, probed absent ${after} after it was back`)
   })
 }
+
+/** An enforcer counts from its own acceptance, and may be a moment early. */
+const secondsFrom = (since: number, at: number): string =>
+  `${(Math.max(0, at - since) / 1000).toFixed(1)} s`

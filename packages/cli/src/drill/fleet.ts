@@ -117,7 +117,8 @@ async function cache(dir: string): Promise<Protected> {
       const session = new LineProgram('redis-cli', ['--no-auth-warning', ...where], {
         REDISCLI_AUTH,
       })
-      const works = () => session.answers('SET cache:drill held', /^OK$/m)
+      const works = () =>
+        session.answers('SET cache:drill held', /^OK$/m, /^(Error:|[A-Z]{3,} )/m)
       return { how: 'a session of redis-cli', works, leave: () => session.end() }
     },
     ...{ kill: server.kill, restart: server.restart, remove: server.remove },

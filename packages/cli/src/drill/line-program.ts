@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 
 const millisToAnswer = 10_000
+const never = /(?!)/
 
 /** A client program that stays, and answers each line it is given with lines of its own. */
 export class LineProgram {
@@ -39,13 +40,14 @@ export class LineProgram {
     return this.#heard
   }
 
-  /** Whether it answers `line` with something that `expected` fits. False when it ends, or does not in time. */
-  async answers(line: string, expected: RegExp): Promise<boolean> {
+  /** Whether it answers `line` with something that `expected` fits. False when it ends, does not in time, or says `no` first. */
+  async answers(line: string, expected: RegExp, no: RegExp = never): Promise<boolean> {
     this.#heard = ''
     this.#child.stdin?.write(`${line}\n`)
     const late = performance.now() + millisToAnswer
     while (!expected.test(this.#heard)) {
-      if (!this.running || performance.now() > late) return false
+      const isNo = no.test(this.#heard)
+      if (isNo || !this.running || performance.now() > late) return false
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
     return true
