@@ -47,6 +47,28 @@ describeOnLinuxHost(() => {
       expect(await (await ada()).can('cat /mnt/ledger')).toBe(false)
     })
 
+    test.each<[string, 'ada' | 'bob', string, string]>([
+      ['account', 'bob', '/etc/passwd', '/^bob-adm:/d'],
+      ['group', 'ada', '/etc/group', '/^payments-ops:/d'],
+    ])(
+      'INV-10 a note that cannot be read, and its %s that is gone: not called absent',
+      async (_, requester, file, deletion) => {
+        const grant = await opened('group:payments-ops', { requester })
+        const shell = await at.lab.login(`${requester}-adm`)
+        at.books.shelf.put(grant, labTarget, 'damaged')
+        expect(await shell.can('cat /mnt/ledger')).toBe(true)
+        await at.lab.sh(`cp -p ${file} /mnt/kept; sed -i '${deletion}' ${file}`)
+        await expect(end(grant)).rejects.toThrow('is not known')
+        expect(await shell.can('cat /mnt/ledger')).toBe(true)
+        await expect(present(grant)).rejects.toThrow('is not known')
+        await at.lab.sh(`cp -p /mnt/kept ${file}`)
+        await end(grant)
+        expect(await present(grant)).toEqual([])
+        expect(await shell.can('true')).toBe(false)
+        await cleanup(grant)
+      },
+    )
+
     test('the same group held by somebody else, or by root, is nobody that is ended', async () => {
       const grant = await opened('group:payments-ops')
       const ops = await at.lab.login('ops')

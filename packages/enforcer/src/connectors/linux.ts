@@ -72,8 +72,9 @@ export function linuxConnector(
     end: async (grant, target) => {
       own(target)
       await inTurn(accountOf(grant), async () => {
-        await endAccess(host, notes, grant, await knownOf(host, notes, grant))
-        mustBeKnown(notes, grant, notes.memberships(grant))
+        const note = await knownOf(host, notes, grant)
+        await endAccess(host, notes, grant, note)
+        mustBeWhole(notes, grant, note)
       })
       endEvidence(host, grant, clock.read().wall)
     },
@@ -147,14 +148,25 @@ async function knownOf(
   }
 }
 
+/**
+ * Throws where the note cannot be read and the host has lost what the order names: of an account or a group that is gone only the
+ * note knew the number, and what runs with it could not be found.
+ */
+function mustBeWhole(notes: Notes, grant: GrantId, known: Note | null): void {
+  const given = Object.keys(notes.memberships(grant)?.groups ?? {})
+  const isWhole = given.every((group) => Object.hasOwn(known?.groups ?? {}, group))
+  mustBeKnown(notes, grant, isWhole ? known : null)
+}
+
 async function absenceOf(
   host: LinuxHost,
   notes: Notes,
   clock: Clock,
   grant: GrantId,
 ): Promise<readonly ProbeResult[]> {
-  mustBeKnown(notes, grant, notes.memberships(grant))
-  const read = await probeAbsence(host, notes, grant, await knownOf(host, notes, grant))
+  const note = await knownOf(host, notes, grant)
+  mustBeWhole(notes, grant, note)
+  const read = await probeAbsence(host, notes, grant, note)
   const at = clock.read().wall
   const readings = read.map(([probe, absent]) => ({ probe, absent, at }))
   return admitting(notes, grant, readings)

@@ -33,7 +33,7 @@ export class UnreadableNote extends Error {
 }
 
 /**
- * Throws where neither note nor settings say what the grant gave: then nothing that is read proves that it is gone. `known`: what
+ * Throws where neither note nor settings nor target say what the grant gave: then nothing that is read proves that it is gone. `known`: what
  * is known without the note.
  */
 export function mustBeKnown(
@@ -43,7 +43,7 @@ export function mustBeKnown(
 ): void {
   if (known === null && notes.isUnreadable(grant))
     throw new Error(
-      `what ${grant} gave is not known: its note cannot be read, and the settings name its person or its rights no more`,
+      `what ${grant} gave is not known: its note cannot be read, and its person or its rights are gone from the settings or the target`,
     )
 }
 
