@@ -2,7 +2,7 @@
  * `npm run bench`: prints each figure as one line of JSON, beside a baseline of the same run; words go to standard
  * error. Nothing is asserted. docs/benchmarks.md says what the figures mean.
  *
- *     node scripts/bench.ts [--short] [--only PART]... [--folder DIR]
+ * `--help` says how it is called.
  *
  * @module
  */
@@ -23,6 +23,7 @@ import { bareEnds } from './bench/bare-ends.ts'
 import { connectorFigures } from './bench/connectors.ts'
 import { type Figure, figure, median, quantile } from './bench/figure.ts'
 import { massFigures } from './bench/mass.ts'
+import { understood, WrongUsage } from './usage.ts'
 
 type Size = Readonly<{
   clients: readonly number[]
@@ -190,18 +191,21 @@ function inOneFolder(parent: string): void {
 /** TMPFS_MAGIC of linux/magic.h. */
 const tmpfs = 0x01021994
 
-const { values } = parseArgs({
-  options: {
-    short: { type: 'boolean' },
-    only: { type: 'string', multiple: true, default: [] },
-    folder: { type: 'string' },
-  },
+const usage = `Usage: npm run bench -- [--short] [--only PART]... [--folder DIR]
+Parts: ${Object.keys(parts).join(' ')}`
+
+const asked = understood(usage, () => {
+  const { values } = parseArgs({
+    options: {
+      short: { type: 'boolean', default: false },
+      only: { type: 'string', multiple: true, default: [] },
+      folder: { type: 'string', default: tmpdir() },
+    },
+  })
+  const unknown = values.only.find((name) => !Object.hasOwn(parts, name))
+  if (unknown !== undefined) throw new WrongUsage(`there is no part ${unknown}`)
+  return values
 })
-const unknown = values.only.filter((name) => !Object.hasOwn(parts, name))
-if (unknown.length > 0) {
-  say(`no part ${unknown.join(', ')}: ${Object.keys(parts).join(', ')}`)
-  process.exit(2)
-}
-inOneFolder(values.folder ?? tmpdir())
-const size = values.short === true ? short : whole
-for await (const one of figures(size, values.only)) console.log(JSON.stringify(one))
+inOneFolder(asked.folder)
+for await (const one of figures(asked.short ? short : whole, asked.only))
+  console.log(JSON.stringify(one))

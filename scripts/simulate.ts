@@ -2,8 +2,7 @@
  * `npm run simulate`: the whole estate in one process, many times over, with everything going wrong. docs/simulation.md says
  * what is simulated and what a failure tells.
  *
- *     node scripts/simulate.ts [--seeds N] [--from FIRST]
- *     node scripts/simulate.ts --seed SEED [--busy SECONDS] [--faults NAME,NAME] [--history]
+ * `--help` says how it is called.
  *
  * Exits with 1 when an invariant was broken, or when something that has to happen never did.
  *
@@ -19,25 +18,20 @@ import {
   usualBusySeconds,
 } from './simulation/simulate.ts'
 import { neverHappened, type Sum, sumOf } from './simulation/sometimes.ts'
+import { understood, WrongUsage } from './usage.ts'
+
+const usage = `Usage: npm run simulate -- [--seeds N] [--from FIRST] [--busy SECONDS] [--faults NAME,NAME]
+       npm run simulate -- --seed SEED [--busy SECONDS] [--faults NAME,NAME] [--history]
+Faults: ${faultNames.join(' ')}`
 
 /** From so many on, everything that can happen has to have happened. */
 const enoughSeeds = 20
 
-const { values } = parseArgs({
-  options: {
-    seeds: { type: 'string', default: '50' },
-    from: { type: 'string', default: '1' },
-    seed: { type: 'string' },
-    busy: { type: 'string', default: String(usualBusySeconds) },
-    faults: { type: 'string' },
-    history: { type: 'boolean', default: false },
-  },
-})
-
 const say = (line: string) => void process.stdout.write(`${line}\n`)
 
 const whole = (name: string, text: string): number => {
-  if (!/^[1-9][0-9]{0,6}$/.test(text)) throw new Error(`--${name} is a whole number over 0`)
+  if (!/^[1-9][0-9]{0,6}$/.test(text))
+    throw new WrongUsage(`--${name} is a whole number over 0`)
   return Number(text)
 }
 
@@ -48,17 +42,33 @@ function faultsIn(text: string | undefined): readonly FaultName[] | null {
   if (text === undefined) return null
   const names = text.split(',').filter((name) => name !== '')
   const unknown = names.find((name) => !isFault(name))
-  if (unknown !== undefined)
-    throw new Error(`${unknown} is no fault; there are ${faultNames.join(', ')}`)
+  if (unknown !== undefined) throw new WrongUsage(`${unknown} is no fault`)
   return names.filter(isFault)
 }
 
-const planOf = (seed: string): Plan => ({
-  seed,
-  busySeconds: whole('busy', values.busy),
-  faults: faultsIn(values.faults),
-  ...(values.history ? { show: say } : {}),
-})
+function plansAsked(): readonly Plan[] {
+  const { values } = parseArgs({
+    options: {
+      seeds: { type: 'string', default: '50' },
+      from: { type: 'string', default: '1' },
+      seed: { type: 'string' },
+      busy: { type: 'string', default: String(usualBusySeconds) },
+      faults: { type: 'string' },
+      history: { type: 'boolean', default: false },
+    },
+  })
+  const first = whole('from', values.from)
+  const many = Array.from(
+    { length: whole('seeds', values.seeds) },
+    (_, i) => `${first + i}`,
+  )
+  return (values.seed === undefined ? many : [values.seed]).map((seed) => ({
+    seed,
+    busySeconds: whole('busy', values.busy),
+    faults: faultsIn(values.faults),
+    ...(values.history ? { show: say } : {}),
+  }))
+}
 
 const commandFor = ({ seed, busySeconds, faults }: Plan): string =>
   [
@@ -81,11 +91,12 @@ function tellOne(outcome: Outcome): void {
   )
 }
 
-async function tellFailure(plan: Plan, outcome: Outcome): Promise<void> {
+/** Of one seed among many it also looks for a smaller plan that breaks the same. */
+async function tellFailure(plan: Plan, outcome: Outcome, isOnly: boolean): Promise<void> {
   say('\nThe last that happened:')
   for (const line of outcome.tally.tail()) say(`  ${line}`)
   say(`\nReplay: ${commandFor(plan)}`)
-  if (values.seed === undefined)
+  if (!isOnly)
     say(`Smaller: ${commandFor(await shrink({ ...plan, show: () => {} }, outcome))}\n`)
 }
 
@@ -106,26 +117,20 @@ function tellSum({ events, counts, checks }: Sum, seeds: number, millis: number)
   say(`  ${sorted.map(([which, times]) => `INV-${which} ${times}`).join(', ')}`)
 }
 
-async function run(): Promise<boolean> {
-  const first = whole('from', values.from)
-  const seeds =
-    values.seed === undefined
-      ? Array.from({ length: whole('seeds', values.seeds) }, (_, i) => String(first + i))
-      : [values.seed]
+async function run(plans: readonly Plan[]): Promise<boolean> {
   const began = performance.now()
   const outcomes: Outcome[] = []
-  for (const seed of seeds) {
-    const plan = planOf(seed)
+  for (const plan of plans) {
     const outcome = await simulate(plan)
     outcomes.push(outcome)
     tellOne(outcome)
-    if (outcome.violation !== null) await tellFailure(plan, outcome)
+    if (outcome.violation !== null) await tellFailure(plan, outcome, plans.length === 1)
   }
   const sum = sumOf(outcomes)
-  tellSum(sum, seeds.length, performance.now() - began)
-  const missing = seeds.length >= enoughSeeds ? neverHappened(sum) : []
+  tellSum(sum, plans.length, performance.now() - began)
+  const missing = plans.length >= enoughSeeds ? neverHappened(sum) : []
   for (const what of missing) say(`never happened: ${what}`)
   return missing.length === 0 && outcomes.every(({ violation }) => violation === null)
 }
 
-process.exitCode = (await run()) ? 0 : 1
+process.exitCode = (await run(understood(usage, plansAsked))) ? 0 : 1
