@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import type { PrincipalId } from '@halligan/core'
 import { expect, test } from 'vitest'
 import { damagedNotes, enforcerBooks } from '../../test/enforcer-books.ts'
@@ -106,4 +107,27 @@ test('a note that can be read is, and a grant without one has none', () => {
   notes.mustBeReadable(grant)
   expect(notes.of(grant)).toEqual(ownNote('secret'))
   expect(notes.unreadable(held)).toEqual([])
+})
+
+test('INV-20 nothing of a damaged note is in what is told of it', () => {
+  const notes = accountNotesIn(saying('{"password":hunter2')(), target)
+  const told = () => {
+    try {
+      return notes.mustBeReadable(grant)
+    } catch (error) {
+      return error
+    }
+  }
+  expect(told()).toBeInstanceOf(UnreadableNote)
+  expect(inspect(told())).not.toContain('hunter2')
+})
+
+test('nothing is remembered of a grant that is over', () => {
+  const { shelf } = enforcerBooks()
+  const notes = accountNotesIn(shelf, target)
+  notes.put(grant, ownNote('secret'))
+  expect(notes.unreadable(held)).toEqual([])
+  expect(notes.unreadable([])).toEqual([])
+  shelf.put(grant, target, 'damaged')
+  expect(notes.unreadable(held)).toEqual([grant])
 })

@@ -24,10 +24,9 @@ export type Notes<Note> = Readonly<{
 /** Nothing is made on the strength of what cannot be read: it may say what is to be taken away again. */
 export class UnreadableNote extends Error {
   override readonly name = 'UnreadableNote'
-  constructor(grant: GrantId, target: string, cause: unknown) {
+  constructor(grant: GrantId, target: string) {
     super(
-      `what is noted of ${grant} on ${target} cannot be read: end it (enforcer end ${grant}), and ask anew`,
-      { cause },
+      `what is noted of ${grant} on ${target} cannot be read: end it (return it, or enforcer end ${grant}), and ask anew`,
     )
   }
 }
@@ -48,7 +47,7 @@ export function mustBeKnown(
 }
 
 type Reading<Note> = Readonly<
-  { kind: 'none' } | { kind: 'read'; note: Note } | { kind: 'unreadable'; cause: unknown }
+  { kind: 'none' } | { kind: 'read'; note: Note } | { kind: 'unreadable' }
 >
 
 /** `parse` is given what JSON says, and answers null for what is no note. */
@@ -57,15 +56,17 @@ export function notesOn<Note>(
   target: string,
   parse: (value: unknown) => Note | null,
 ): Notes<Note> {
-  const sound = new Set<GrantId>()
+  /** No more than are in the books. */
+  let sound = new Set<GrantId>()
   const read = (grant: GrantId): Reading<Note> => {
     try {
       const text = shelf.get(grant, target)
       if (text === null) return { kind: 'none' }
       const note = parse(JSON.parse(text))
-      return note === null ? { kind: 'unreadable', cause: null } : { kind: 'read', note }
-    } catch (cause) {
-      return { kind: 'unreadable', cause }
+      return note === null ? { kind: 'unreadable' } : { kind: 'read', note }
+    } catch {
+      // Not why: a parser quotes what it was given, and that may be a password.
+      return { kind: 'unreadable' }
     }
   }
   const isUnreadable = (grant: GrantId) => read(grant).kind === 'unreadable'
@@ -80,21 +81,16 @@ export function notesOn<Note>(
     },
     isUnreadable,
     mustBeReadable(grant) {
-      const reading = read(grant)
-      if (reading.kind === 'unreadable')
-        throw new UnreadableNote(grant, target, reading.cause)
+      if (isUnreadable(grant)) throw new UnreadableNote(grant, target)
     },
-    unreadable: (held) =>
-      held.flatMap(({ grant }) => {
-        if (sound.has(grant)) return []
-        if (isUnreadable(grant)) return [grant]
-        sound.add(grant)
-        return []
-      }),
-    drop(grant) {
-      shelf.drop(grant, target)
-      sound.delete(grant)
+    unreadable(held) {
+      const all = held.map(({ grant }) => grant)
+      const bad = all.filter((grant) => !sound.has(grant) && isUnreadable(grant))
+      const isBad = new Set(bad)
+      sound = new Set(all.filter((grant) => !isBad.has(grant)))
+      return bad
     },
+    drop: (grant) => shelf.drop(grant, target),
   }
 }
 
