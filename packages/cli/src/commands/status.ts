@@ -5,9 +5,9 @@ import { Command } from 'commander'
 import { act, type Common, type Outcome, type Run, shown } from '../command.ts'
 import { type Desk, namedGrant, openDesk } from '../desk.ts'
 import { alertRows, estateAlertRows } from '../display/alert.ts'
-import { clockTime, fromNow } from '../display/duration.ts'
+import { fromNow } from '../display/duration.ts'
 import { endsRows, overdueRows } from '../display/ends.ts'
-import { describeFully } from '../display/entry.ts'
+import { history } from '../display/entry.ts'
 import { type Rows, termsRows } from '../display/statement.ts'
 import { list, table } from '../display/table.ts'
 import { stateWords, targetRows } from '../display/target.ts'
@@ -101,7 +101,7 @@ async function grantStatus(desk: Desk, id: string): Promise<Outcome> {
   const now = desk.machine.now()
   const text = [
     grantText(read.value, now, alertRows(read.value)),
-    historyOf(read.value),
+    history(read.value.entries, read.value.texts),
   ].join('\n\n')
   const whole = { grant, entries, notices, texts: Object.fromEntries(texts) }
   return shown(whole, text, nextStep(grant))
@@ -124,17 +124,6 @@ export function grantText(
     for (const target of grant.targets) rows.push(...targetRows(target, texts))
   return list([...rows, ...termsRows(grant.terms, texts), ...more])
 }
-
-const historyOf = ({ entries, texts }: ReadGrant): string =>
-  table(
-    ['ENTRY', 'AT', 'WHAT', 'BY'],
-    entries.map(({ index, entry }) => [
-      String(index),
-      clockTime(entry.at),
-      describeFully(entry, texts),
-      visible(entry.actor),
-    ]),
-  )
 
 function nextStep({ id, phase }: Grant): string {
   switch (phase) {

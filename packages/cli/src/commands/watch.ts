@@ -82,7 +82,7 @@ function tell(
     if (json === true) terminal.data(JSON.stringify({ index, entry }))
     else
       terminal.data(
-        `${clockTime(entry.at)}  ${describeFully(entry, texts).padEnd(30)}  ${visible(entry.actor)}`,
+        `${clockTime(entry.at)}  ${visible(entry.actor).padEnd(22)}  ${describeFully(entry, texts)}`,
       )
   if (entries.length > told && json !== true)
     terminal.say(

@@ -1,7 +1,9 @@
 import type { ReceiptDetail } from '@halligan/core'
 import type { Entry } from '@halligan/ledger'
 import { counted } from './counted.ts'
+import { clockTime } from './duration.ts'
 import type { Texts } from './statement.ts'
+import { table } from './table.ts'
 import { namesOf, reasonText } from './target.ts'
 import { visible } from './visible.ts'
 
@@ -22,6 +24,21 @@ export function describeFully(entry: Entry, texts: Texts): string {
     ? `${describe(entry)}: ${reasonText(report.reasonCommitment, texts)}`
     : describe(entry)
 }
+
+/** One entry a line, its words last: a list of probes is long, and nothing stands behind it. */
+export const history = (
+  entries: readonly Readonly<{ index: number; entry: Entry }>[],
+  texts: Texts,
+): string =>
+  table(
+    ['ENTRY', 'AT', 'BY', 'WHAT'],
+    entries.map(({ index, entry }) => [
+      String(index),
+      clockTime(entry.at),
+      visible(entry.actor),
+      describeFully(entry, texts),
+    ]),
+  )
 
 function reportWords(report: ReceiptDetail): string {
   switch (report.kind) {
