@@ -376,6 +376,14 @@ begin
   order by 1;
 end $$
 
+-- Roles that can be conferred.
+create or replace definer = halligan_definer@localhost procedure halligan.read_conferrable()
+begin
+  call halligan.check_caller();
+  select m.Role as role from mysql.roles_mapping m
+    where m.User = 'halligan_definer' and m.Host = 'localhost' and m.Admin_option = 'Y' order by 1;
+end $$
+
 -- What a persistence diff compares. Hashes of passwords are left out, and of shared accounts what a check-out changes.
 create or replace definer = halligan_definer@localhost procedure halligan.read_catalog()
 begin

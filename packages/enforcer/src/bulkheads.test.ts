@@ -21,6 +21,7 @@ import { startDueLoop } from './due.ts'
 import type { Site } from './site.ts'
 
 const [ada, ben] = [grantNamed('a'), grantNamed('b')]
+const role = 'role:payments_repair'
 const never = () => new Promise<never>(() => {})
 
 type Two = Readonly<{
@@ -299,6 +300,28 @@ describe('C-07 the connector itself is watched', () => {
     await started(it)
     expect(drifts(it.host, 'sick-pg')).toEqual(['connector_excess is a superuser'])
   })
+})
+
+test('C-07 what an opening would fail for is told while the enforcer runs, before anybody needs it', async () => {
+  let lacks: readonly string[] = []
+  const it = beside((well) => ({
+    ...well,
+    lacks: async (_, privileges) => (privileges.includes(role) ? lacks : []),
+  }))
+  const { guard } = it.site
+  const [usual] = Object.values(guard.targets)
+  const guarded = { ...guard.targets, 'sick-pg': { ...usual, privileges: [role] } }
+  const site = { ...it.site, guard: { ...guard, targets: guarded } } as Site
+  await started({ ...it, site })
+  lacks = ['there is no role payments_repair']
+  await pass(it.host, 3 * usualDaemonPace.driftMillis)
+  expect(drifts(it.host, 'sick-pg')).toEqual([
+    'connector_lacks there is no role payments_repair',
+  ])
+  expect(kinds(it.host.books)).toEqual(['drifted'])
+  lacks = []
+  await pass(it.host, usualDaemonPace.driftMillis)
+  expect(drifts(it.host, 'sick-pg')).toEqual([])
 })
 
 test('INV-10 a grant whose note cannot be read is told once, and with the grant', async () => {

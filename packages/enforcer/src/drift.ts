@@ -21,7 +21,7 @@ import { plainReason } from './struggle.ts'
 
 /**
  * Looks at one target again and again. It is also the connector's canary (C-07): a fresh, authenticated reading each time, so
- * that a credential that was rotated, has expired or may do too much is told before the night it is needed.
+ * that a credential that was rotated, has expired or may do too much, and what an opening would fail for, is told before the night it is needed.
  */
 export function watchTarget(
   site: Site,
@@ -48,6 +48,7 @@ type Reading = Readonly<{
   strangers: readonly Difference[]
   unreadable: readonly GrantId[]
   excess: readonly Excess[]
+  lacks: readonly string[]
 }>
 
 /** Each call bounded by itself. */
@@ -72,11 +73,18 @@ async function readTarget(
   if (!unreadable.ok) return unreadable
   const excess = await askTarget(site, async () => (await connector.excess?.(target)) ?? [])
   if (!excess.ok) return excess
+  const privileges = site.guard.targets[target]?.privileges ?? []
+  const lacks = await askTarget(
+    site,
+    async () => (await connector.lacks?.(target, privileges)) ?? [],
+  )
+  if (!lacks.ok) return lacks
   return ok({
     standing: standing.value,
     strangers: strangers.value,
     unreadable: unreadable.value,
     excess: excess.value,
+    lacks: lacks.value,
   })
 }
 
@@ -112,7 +120,8 @@ async function compare(
     ...read.strangers.map(({ what, object }) => ({ what, object, grant: null })),
     ...read.excess
       .filter(({ grave }) => grave)
-      .map(({ words }) => ({ what: 'connector_excess', object: words, grant: null })),
+      .map(({ words }) => ofConnector('connector_excess', words)),
+    ...read.lacks.map((words) => ofConnector('connector_lacks', words)),
   ])
   for (const grant of stray.filter(ended)) {
     const again = await askTarget(site, () => connector.end(grant, target))
@@ -122,6 +131,7 @@ async function compare(
 
 type Drift = Readonly<{ what: string; object: string; grant: GrantId | null }>
 
+const ofConnector = (what: string, object: string): Drift => ({ what, object, grant: null })
 const ofGrant = (what: string, grant: GrantId): Drift => ({ what, object: grant, grant })
 
 function explained(site: Site, target: string) {

@@ -19,6 +19,7 @@ describe('drift of which the estate says nothing', () => {
     'sealed_account_changed',
     'connector_unready',
     'connector_excess',
+    'connector_lacks',
     'unexplained_applied',
     'unexplained_rotated',
     'never_heard_of',

@@ -16,8 +16,7 @@ export async function takeSnapshot(connect: Connect): Promise<Snapshot> {
   return snapshotOf(compared)
 }
 
-/** As `halligan.read_catalog` has them: kind, object, detail. */
-export async function catalogRows(session: Session): Promise<Row[]> {
+async function catalogRows(session: Session): Promise<Row[]> {
   const rows = await session.call<{ kind: string; object: string; detail: string | null }>(
     'read_catalog',
   )
