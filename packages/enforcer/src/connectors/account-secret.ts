@@ -28,14 +28,17 @@ export async function giveSecret(
   await vault.confirm(target, account)
 }
 
-/** Throws with what to do where the vault cannot read all of it: a rotation has to show that the old one opens nothing more. */
-export async function readableSecrets({
-  vault,
-  settings: { target },
-  account,
-}: Kept): Promise<VaultSecrets> {
+/**
+ * What the vault has. Throws with what to do where it cannot read all of it and nothing is known to be `exposed` either: a rotation has
+ * to show that the old secret opens nothing more.
+ */
+export async function readableSecrets(
+  { vault, settings: { target }, account }: Kept,
+  exposed: readonly string[] = [],
+): Promise<VaultSecrets> {
   const secrets = await vault.secrets(target, account)
-  if (secrets.unreadable.length > 0) throw new Error(secrets.unreadable.join('; '))
+  if (secrets.unreadable.length > 0 && exposed.length === 0)
+    throw new Error(secrets.unreadable.join('; '))
   return secrets
 }
 
@@ -62,7 +65,7 @@ export async function rotationReadings(
   at: Instant,
 ): Promise<readonly ProbeResult[]> {
   const isDead = async (old: string | null) => old === null || !(await isOpenTo(old))
-  const dead = await Promise.all(olds.map(isDead))
+  const dead = await Promise.all([...new Set(olds)].map(isDead))
   return [
     ...dead.map((absent) => ({ probe: 'old_secret', absent, at })),
     { probe: 'new_secret_refused', absent: await isOpenTo(fresh), at },

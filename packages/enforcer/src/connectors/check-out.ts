@@ -17,6 +17,7 @@ import { oneAtATimePer } from './rounds.ts'
 import {
   accountOf,
   heldByBooks,
+  holding,
   mustBeFree,
   mustRest,
   mustStand,
@@ -39,8 +40,11 @@ export type AccountSteps = Readonly<{
   shut(): Promise<void>
   /** Whether it is shut and nobody inside, and that this secret opens nothing. */
   probe(secret: string | null): Promise<readonly ProbeResult[]>
-  /** Another secret that nobody is given; whoever was inside is out. Proven as `Connector.rotate` says. */
-  rotate(): Promise<readonly ProbeResult[]>
+  /**
+   * Another secret that nobody is given; whoever was inside is out. Proven as `Connector.rotate` says, for what was `exposed` as well:
+   * handed out since the account last rested.
+   */
+  rotate(exposed: readonly string[]): Promise<readonly ProbeResult[]>
   /** Drops what the target was told of the grant. */
   forget(grant: GrantId): Promise<void>
 }>
@@ -77,7 +81,7 @@ export function sharedAccounts(
         throw new Error(`${account} is no shared account here`)
       return quietly(account, async () => {
         mustRest(held(), account)
-        return stepsAt(account).rotate()
+        return stepsAt(account).rotate(exposedIn(counting, account))
       })
     },
     of: (grant) => notes.of(grant)?.shared ?? accountOf(held(grant), grant),
@@ -89,6 +93,9 @@ export function sharedAccounts(
     },
   }
 }
+
+const exposedIn = ({ held, notes }: Counting, account: string): readonly string[] =>
+  holding(held(), account).flatMap(({ grant }) => notes.of(grant)?.password ?? [])
 
 /** That it checked the account out. What was noted and cannot be read counts as that (INV-10). */
 const isNotedIn = (notes: AccountNotes, account: string) => (grant: GrantId) =>

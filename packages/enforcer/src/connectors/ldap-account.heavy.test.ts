@@ -180,22 +180,30 @@ describeAt('OpenLDAP', () => {
     })
   })
 
-  test('INV-18 a vault that cannot be read keeps nobody from the account, is told, and is not rotated', async () => {
+  test('INV-18 a vault that cannot be read keeps nobody from the account nor it from its rotation, and is told', async () => {
     const led = await opened(ldapCase(lab, { privileges: ['account:emergency'] }))
     const whatToDo = /the vault cannot read .*move it away/
     await led.connector.rotate?.('emergency')
-    const folder = join(lab.dir, 'vault')
-    for (const name of await readdir(folder))
-      if (name.includes('.age')) await writeFile(join(folder, name), 'damaged')
+    const damage = async () => {
+      const folder = join(lab.dir, 'vault')
+      for (const name of await readdir(folder))
+        if (name.includes('.age')) await writeFile(join(folder, name), 'damaged')
+    }
+    await damage()
     expect(await led.connector.strangers?.(lab.target)).toEqual([
       { what: 'vault_unreadable', object: expect.stringMatching(whatToDo) },
     ])
     await expect(led.connector.rotate?.('emergency')).rejects.toThrow(whatToDo)
     await (await lab.login(await led.apply())).unbind()
     expect(await led.connector.strangers?.(lab.target)).toEqual([])
-    await led.finish()
+    await led.end()
+    await damage()
+    expect(await led.present()).toEqual([])
+    led.books.become(led.grant, 'closing')
     const rotated = (await led.connector.rotate?.('emergency')) ?? []
     expect(rotated.every(({ absent }) => absent)).toBe(true)
+    expect(rotated.map(({ probe }) => probe)).toContain('old_secret')
+    await led.finish()
   })
 
   test('K-07 whatever fails of the vault at the end, it has the secret that works', async () => {

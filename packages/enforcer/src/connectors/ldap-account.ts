@@ -173,13 +173,21 @@ async function lockOut(site: Site, name: string, dn: string): Promise<void> {
 
 const thatItDid = [() => true, () => false] as const
 
+/** What was handed out since the account last rested, as far as it is noted. */
+const exposedIn = ({ settings, held, notes }: Site, name: string): readonly string[] =>
+  held(settings.target)
+    .filter(({ privileges }) => sharedAccountIn(settings, privileges) === name)
+    .flatMap(({ grant }) => notes.of(grant)?.secret ?? [])
+
 export function rotateAccount(site: Site, name: string): Promise<readonly ProbeResult[]> {
   const { settings, vault } = site
   const dn = accountNamed(settings, name)
   return site.inAccount(dn, async () => {
     mustRest(site.held(settings.target), name)
-    const { current, proposed } = await readableSecrets({ vault, settings, account: name })
-    const old = [current, proposed].filter((secret) => secret !== null)
+    const exposed = exposedIn(site, name)
+    const kept = { vault, settings, account: name }
+    const { current, proposed } = await readableSecrets(kept, exposed)
+    const old = new Set([current, proposed, ...exposed].filter((secret) => secret !== null))
     const secret = newPassword()
     await setSecret(site, name, dn, secret)
     const probes: ProbeResult[] = []

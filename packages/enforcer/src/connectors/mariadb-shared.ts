@@ -49,7 +49,7 @@ export const accountAt =
       isOpen: async () => mayLogIn(await read(kept)),
       shut: () => endAccess(desk.connect, account, 'keep'),
       probe: (secret) => probe(kept, secret),
-      rotate: () => rotate(kept),
+      rotate: (exposed) => rotate(kept, exposed),
       forget: (grant) =>
         onSession(desk.connect, async (session) => {
           await session.call('forget_check_out', grant)
@@ -116,11 +116,11 @@ async function probe(kept: Kept, secret: string | null): Promise<readonly ProbeR
 }
 
 /** Whoever is inside with the old secret is ended as well; then the account is open to the new one alone. */
-const rotate = (kept: Kept): Promise<readonly ProbeResult[]> =>
+const rotate = (kept: Kept, exposed: readonly string[]): Promise<readonly ProbeResult[]> =>
   kept.lock.whileHeld(async (session) => {
     const { account, settings } = kept
     const set = setting(kept, session)
-    await readableSecrets(kept)
+    await readableSecrets(kept, exposed)
     const old = await settleSecret(kept, set)
     const fresh = newPassword()
     await giveSecret(kept, fresh, set)
@@ -128,5 +128,5 @@ const rotate = (kept: Kept): Promise<readonly ProbeResult[]> =>
     await session.call('unlock_account', account, null)
     const at = await targetNow(session)
     const isOpenTo = (password: string) => opens(settings, { user: account, password })
-    return rotationReadings({ olds: [old], fresh }, isOpenTo, at)
+    return rotationReadings({ olds: [old, ...exposed], fresh }, isOpenTo, at)
   })

@@ -56,7 +56,7 @@ export const accountAt =
         (await onSession(desk.connect, ({ db }) => checkedOutOf(db, [account]))).length > 0,
       shut: () => endAccess(desk.connect, account, 'shared'),
       probe: (secret) => probe(kept, secret),
-      rotate: () => rotate(kept),
+      rotate: (exposed) => rotate(kept, exposed),
       forget: () => forget(kept),
     }
   }
@@ -173,12 +173,12 @@ async function readCatalog(
  * it begins anew. An account that nobody is in opens at every moment to a secret in the vault. One that somebody is in is shut
  * until they are out: they could set a password of their own meanwhile.
  */
-const rotate = (kept: Kept): Promise<readonly ProbeResult[]> =>
+const rotate = (kept: Kept, exposed: readonly string[]): Promise<readonly ProbeResult[]> =>
   kept.lock.whileHeld(async ({ db }) => {
     const { account, connect, settings, vault, clock } = kept
     const { target } = settings
-    await readableSecrets(kept)
-    const olds = await settled(kept)
+    await readableSecrets(kept, exposed)
+    const olds = [...(await settled(kept)), ...exposed]
     const fresh = newPassword()
     await vault.propose(target, account, fresh)
     const set = () =>

@@ -54,7 +54,7 @@ export const accountAt =
         ),
       shut: () => endAccess(desk.connect, account, 'keep'),
       probe: (secret) => probe(kept, secret),
-      rotate: () => rotate(kept),
+      rotate: (exposed) => rotate(kept, exposed),
       forget: (grant) =>
         onSession(
           desk.connect,
@@ -138,14 +138,14 @@ async function probe(
 }
 
 /** Whoever is inside with the old secret is ended as well; then the account is open to the new one alone. */
-const rotate = (kept: Kept): Promise<readonly ProbeResult[]> =>
+const rotate = (kept: Kept, exposed: readonly string[]): Promise<readonly ProbeResult[]> =>
   kept.lock.whileHeld(async (held) => {
     const { account, settings } = kept
     const { session } = held
     const gate = await gateFor(held, account)
     await existing(held, kept)
     const set = setting(kept, held, gate)
-    await readableSecrets(kept)
+    await readableSecrets(kept, exposed)
     const old = await settleSecret(kept, set)
     const fresh = newPassword()
     await giveSecret(kept, fresh, set)
@@ -154,5 +154,5 @@ const rotate = (kept: Kept): Promise<readonly ProbeResult[]> =>
     await gate.open([['ACL', 'SETUSER', account, 'on'], ...saving(session)])
     const at = await targetNow(session)
     const isOpenTo = (password: string) => opens(settings, { user: account, password })
-    return rotationReadings({ olds: [old], fresh }, isOpenTo, at)
+    return rotationReadings({ olds: [old, ...exposed], fresh }, isOpenTo, at)
   })
