@@ -26,6 +26,7 @@ export const realServers = {
     programs: ['sudo', 'visudo', 'gpasswd', 'unshare'],
     packages: ['sudo', 'passwd', 'util-linux'],
   },
+  Python: { programs: ['python3'], packages: ['python3'] },
   ShellCheck: { programs: ['shellcheck'], packages: ['shellcheck'] },
 } as const satisfies Readonly<Record<string, RealServer>>
 

@@ -3,9 +3,11 @@
  *
  * @module
  */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Instant } from '@halligan/core'
 import {
   startWebhookReceiver,
   type WebhookReceiver,
@@ -14,6 +16,7 @@ import type { Connector, Credential } from '../src/connectors/port.ts'
 import type { ConnectorPorts } from '../src/connectors/registry.ts'
 import { webhookConnector } from '../src/connectors/webhook.ts'
 import type { WebhookSettings } from '../src/connectors/webhook-call.ts'
+import type { ConnectorHarness } from './connector-case.ts'
 import { memoryPorts } from './connector-ports.ts'
 
 export type WebhookLab = Readonly<{
@@ -29,9 +32,15 @@ export type WebhookLab = Readonly<{
   remove(): Promise<void>
 }>
 
-export async function openWebhookLab(leaseSeconds = 1): Promise<WebhookLab> {
+export async function openWebhookLab(
+  leaseSeconds = 1,
+  program?: readonly string[],
+): Promise<WebhookLab> {
   const dir = await mkdtemp(join(tmpdir(), 'halligan-lab-'))
-  const receiver = await startWebhookReceiver({ dir: join(dir, 'receiver'), leaseSeconds })
+  const receiver = await startWebhookReceiver({
+    ...{ dir: join(dir, 'receiver'), leaseSeconds },
+    ...(program === undefined ? {} : { program }),
+  })
   const file = join(dir, 'secret')
   await writeFile(file, receiver.secret, { mode: 0o600 })
   const target = 'status-page'
@@ -46,6 +55,42 @@ export async function openWebhookLab(leaseSeconds = 1): Promise<WebhookLab> {
       await rm(dir, { recursive: true })
     },
   }
+}
+
+/** For the connectors' suite. */
+export const webhookHarness = (lab: WebhookLab): ConnectorHarness => ({
+  target: lab.target,
+  privileges: ['page:read', 'page:write'],
+  connector: (lent) => lab.connector({ ...memoryPorts(), ...lent }),
+  now: async () => Date.now() as Instant,
+  enter: (credential) => enterPage(lab, credential),
+  standingRightWorks: () => lab.letsIn({ USER: 'ops', PASSWORD: 'ops' }),
+  goDown: () => lab.receiver.kill(),
+  comeBack: () => lab.receiver.restart(),
+  removeByHand: (grant) =>
+    changeUsers(lab, (users) => {
+      delete users[grant.replace('g-', 'halligan_g_')]
+    }),
+  // Nobody renews the lease any more, and it lapses.
+  crash: async (connector) => {
+    await connector.close()
+    await pause(1_100)
+  },
+})
+
+export async function enterPage(lab: WebhookLab, credential: Credential) {
+  if (!(await lab.letsIn(credential))) throw new Error('the page does not let it in')
+  return { hasAccess: () => lab.letsIn(credential), leave: async () => {} }
+}
+
+/** In the receiver's own file, around the connector. */
+export async function changeUsers(
+  { receiver }: WebhookLab,
+  edit: (users: Record<string, unknown>) => void,
+): Promise<void> {
+  const users = JSON.parse(await readFile(receiver.usersFile, 'utf8'))
+  edit(users)
+  await writeFile(receiver.usersFile, JSON.stringify(users))
 }
 
 async function letsIn(url: string, user: string): Promise<boolean> {

@@ -21,7 +21,12 @@ export type WebhookReceiver = Readonly<{
   remove(): Promise<void>
 }>
 
-export type WebhookReceiverOptions = Readonly<{ dir: string; leaseSeconds?: number }>
+export type WebhookReceiverOptions = Readonly<{
+  dir: string
+  leaseSeconds?: number
+  /** Words that start a receiver which is called as the example is; the example by default. */
+  program?: readonly string[]
+}>
 
 export const receiverProgram = fileURLToPath(
   new URL('../../../../examples/webhook-receiver/receiver.mjs', import.meta.url),
@@ -31,6 +36,7 @@ export const receiverProgram = fileURLToPath(
 export async function startWebhookReceiver({
   dir,
   leaseSeconds = 15,
+  program = [process.execPath, receiverProgram],
 }: WebhookReceiverOptions): Promise<WebhookReceiver> {
   await mkdir(dir, { recursive: true, mode: 0o700 })
   const usersFile = join(dir, 'users.json')
@@ -38,7 +44,7 @@ export async function startWebhookReceiver({
   const ops = { password: 'ops', until: 32_503_680_000_000 }
   await writeFile(usersFile, JSON.stringify({ ops }), { mode: 0o600 })
   const env = { SECRET: secret, LEASE_SECONDS: String(leaseSeconds) }
-  let running = await start(usersFile, { ...env, PORT: '0' })
+  let running = await start([...program, usersFile], { ...env, PORT: '0' })
   const { port } = running
   const kill = () => ended(running.child)
   return {
@@ -46,7 +52,7 @@ export async function startWebhookReceiver({
     ...{ secret, usersFile, kill },
     restart: async () => {
       await kill()
-      running = await start(usersFile, { ...env, PORT: String(port) })
+      running = await start([...program, usersFile], { ...env, PORT: String(port) })
     },
     remove: async () => {
       await kill()
@@ -55,8 +61,11 @@ export async function startWebhookReceiver({
   }
 }
 
-async function start(usersFile: string, env: Readonly<Record<string, string>>) {
-  const child = spawn(process.execPath, [receiverProgram, usersFile], {
+async function start(
+  [program = '', ...args]: readonly string[],
+  env: Readonly<Record<string, string>>,
+) {
+  const child = spawn(program, args, {
     env,
     stdio: ['ignore', 'pipe', 'inherit'],
   })

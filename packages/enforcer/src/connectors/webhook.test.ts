@@ -1,14 +1,19 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { join } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
 import type { GrantId, Instant, PrincipalId } from '@halligan/core'
 import { Webhook } from 'standardwebhooks'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { memoryPorts } from '../../test/connector-ports.ts'
 import { freshGrant } from '../../test/fresh-grant.ts'
 import { createClock } from '../../test/host.ts'
-import { openWebhookLab, type WebhookLab } from '../../test/webhook-lab.ts'
+import {
+  changeUsers,
+  enterPage,
+  openWebhookLab,
+  type WebhookLab,
+  webhookHarness,
+} from '../../test/webhook-lab.ts'
 import { describeConnector } from './connector.contract.ts'
 import type { Connector, Credential, Held, Opening } from './port.ts'
 import { describeSharedAccount } from './shared-account.contract.ts'
@@ -22,36 +27,10 @@ beforeAll(async () => {
 })
 afterAll(() => lab.remove())
 
-const enter = async (credential: Credential) => {
-  if (!(await lab.letsIn(credential))) throw new Error('the page does not let it in')
-  return { hasAccess: () => lab.letsIn(credential), leave: async () => {} }
-}
-/** In the receiver's own file, around the connector. */
-const change = async (edit: (users: Record<string, unknown>) => void) => {
-  const users = JSON.parse(await readFile(lab.receiver.usersFile, 'utf8'))
-  edit(users)
-  await writeFile(lab.receiver.usersFile, JSON.stringify(users))
-}
+const enter = (credential: Credential) => enterPage(lab, credential)
+const change = (edit: (users: Record<string, unknown>) => void) => changeUsers(lab, edit)
 
-describeConnector('the example receiver of webhooks', () => ({
-  target: lab.target,
-  privileges: ['page:read', 'page:write'],
-  connector: (lent) => lab.connector({ ...memoryPorts(), ...lent }),
-  now: async () => Date.now() as Instant,
-  enter,
-  standingRightWorks: () => lab.letsIn({ USER: 'ops', PASSWORD: 'ops' }),
-  goDown: () => lab.receiver.kill(),
-  comeBack: () => lab.receiver.restart(),
-  removeByHand: (grant) =>
-    change((users) => {
-      delete users[grant.replace('g-', 'halligan_g_')]
-    }),
-  // Nobody renews the lease any more, and it lapses.
-  crash: async (connector) => {
-    await connector.close()
-    await pause(1_100)
-  },
-}))
+describeConnector('the example receiver of webhooks', () => webhookHarness(lab))
 
 describeSharedAccount('the example receiver of webhooks', () => ({
   settings: { kind: 'webhook', ...lab.settings, accounts: ['ops'] },
