@@ -1,4 +1,4 @@
-import { resolve } from 'node:path'
+import { normalize } from 'node:path'
 import { Command, Option } from 'commander'
 import { act, type Common, type Run } from '../command.ts'
 import { drillAll } from '../drill/all-targets.ts'
@@ -24,7 +24,7 @@ export const drillCommand = (run: Run): Command =>
         const tell = (step: Step, elapsed: number) =>
           json === true ? undefined : terminal.data(stepLine(step, elapsed))
         if (json !== true) terminal.data('DRILL: a rehearsal of one emergency\n')
-        const options = { out: resolve(out), now, tell, signal: interruptSignal() }
+        const options = { out: normalize(out), now, tell, signal: interruptSignal() }
         const report = await (targets === 'all' ? drillAll : drill)(options)
         const total = report.steps.reduce((sum, { millis }) => sum + millis, 0)
         return {
