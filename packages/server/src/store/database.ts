@@ -81,8 +81,10 @@ export function checkpointWal(db: DatabaseSync): void {
     throw new StorageFailed('the WAL could not be written back')
 }
 
-/** Refuses a data folder or a file in it that others can read or write (CF-05). */
+/** Refuses a data folder that is missing, or that others can read or write, or a file in it (CF-05). */
 export function checkPrivate(folder: string, files: readonly string[]): void {
+  if (!existsSync(folder))
+    throw new Error(`${folder} is missing: halligan server init makes it`)
   checkMode(folder, 0o700)
   for (const file of files) if (existsSync(file)) checkMode(file, 0o600)
 }

@@ -73,6 +73,13 @@ test('CF-05 a folder or file that others can read is refused', () => {
   expect(() => checkPrivate(temp.folder, [file])).toThrow('chmod 700')
 })
 
+test('a folder that is not there is said to be, with what makes it', () => {
+  const folder = join(temp.folder, 'nowhere')
+  expect(() => checkPrivate(folder, [])).toThrow(
+    `${folder} is missing: halligan server init`,
+  )
+})
+
 test('CF-05 every file of the store is private, the WAL included', () => {
   const store = openStore({
     path: join(temp.folder, 'halligan.db'),
