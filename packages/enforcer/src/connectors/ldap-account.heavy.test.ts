@@ -165,6 +165,21 @@ describeAt('OpenLDAP', () => {
       expect(await isIn(own)).toBe(false)
     })
 
+    test('Q-05 is not called absent while the settings do not name the account', async () => {
+      const led = await opened(ldapCase(lab, { privileges }))
+      await led.apply()
+      await changed()
+      const renamed = beside(led, {}, { sharedAccounts: {} })
+      led.books.become(led.grant, 'ending')
+      await expect(renamed.end(led.grant, lab.target)).rejects.toThrow(
+        'not in the settings',
+      )
+      const probes = await renamed.probeAbsent(led.grant, lab.target)
+      expect(probes.filter(({ absent }) => !absent)).toHaveLength(1)
+      await led.finish()
+      expect(await isIn(own)).toBe(false)
+    })
+
     test('EN-17 and extended is out at the last end, in whatever order they end', async () => {
       const first = await opened(ldapCase(lab, { privileges }))
       const { books, connector } = first

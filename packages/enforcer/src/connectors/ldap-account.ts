@@ -13,21 +13,18 @@ import { bound, leave, onSession, resultCode, resultCodes } from './ldap-session
 import type { LdapSettings } from './ldap-settings.ts'
 import { newPassword } from './new-password.ts'
 import type { Difference, Opening } from './port.ts'
-import { mustBeFree, mustRest, standsOtherwise, unreadable } from './shared-account.ts'
+import {
+  mustBeFree,
+  mustRest,
+  accountNamed as sharedAccountIn,
+  standsOtherwise,
+  unreadable,
+} from './shared-account.ts'
 
 export function accountNamed({ sharedAccounts }: LdapSettings, name: string): string {
   const dn = sharedAccounts[name]
   if (dn === undefined) throw new Error(`account ${name} is not in the settings any more`)
   return dn
-}
-
-export function sharedAccountIn(
-  settings: LdapSettings,
-  privileges: readonly string[],
-): string | null {
-  const [, name] = /^account:(.+)$/s.exec(privileges[0] ?? '') ?? []
-  if (privileges.length !== 1 || name === undefined) return null
-  return Object.hasOwn(settings.sharedAccounts, name) ? name : null
 }
 
 /** The same person has it by another grant as well: an extension has no gap, and ending this one changes nothing. */
@@ -176,7 +173,7 @@ const thatItDid = [() => true, () => false] as const
 /** What was handed out since the account last rested, as far as it is noted. */
 const exposedIn = ({ settings, held, notes }: Site, name: string): readonly string[] =>
   held(settings.target)
-    .filter(({ privileges }) => sharedAccountIn(settings, privileges) === name)
+    .filter(({ privileges }) => sharedAccountIn(privileges) === name)
     .flatMap(({ grant }) => notes.of(grant)?.secret ?? [])
 
 export function rotateAccount(site: Site, name: string): Promise<readonly ProbeResult[]> {
@@ -219,7 +216,7 @@ export async function sealedInUse(
     found.push(...unreadable(name, secrets))
     const isKnown = site
       .held(settings.target)
-      .some(({ privileges }) => sharedAccountIn(settings, privileges) === name)
+      .some(({ privileges }) => sharedAccountIn(privileges) === name)
     if (isKnown) continue
     const { current, proposed } = secrets
     if (current === null || proposed !== null) continue

@@ -6,7 +6,7 @@
  */
 import type { GrantId, ProbeResult } from '@halligan/core'
 import { EqualityFilter } from 'ldapts'
-import { endpointsOf, isShared, opens, probeAt, sharedAccountIn } from './ldap-account.ts'
+import { endpointsOf, isShared, opens, probeAt } from './ldap-account.ts'
 import { dnOfGrant, grantAt, nameOf } from './ldap-dn.ts'
 import { groupNamed, isMemberOf, rightsOfItsOwn, type Site } from './ldap-groups.ts'
 import { groupsOf, viaOtherGroups } from './ldap-nesting.ts'
@@ -14,6 +14,7 @@ import { planOf } from './ldap-plan.ts'
 import { onSession, readEntry, type Session, search, valuesOf } from './ldap-session.ts'
 import type { GroupSettings } from './ldap-settings.ts'
 import { mustBeKnown } from './notes.ts'
+import { accountNamed as sharedAccountIn } from './shared-account.ts'
 
 type Reading = Readonly<{ probe: string; absent: boolean }>
 
@@ -170,7 +171,7 @@ async function readLogin(
   const note = site.notes.known(grant)
   if (note === null || note.account === null) return []
   const held = site.held(site.settings.target, grant).find((each) => each.grant === grant)
-  const name = held === undefined ? null : sharedAccountIn(site.settings, held.privileges)
+  const name = held === undefined ? null : sharedAccountIn(held.privileges)
   if (name !== null && isShared(site, grant, name))
     return [{ probe: 'held_by_this_grant', absent: held?.phase !== 'standing' }]
   // Of a shared account nothing else says that it was taken back: its secret may be another by now than was handed out.

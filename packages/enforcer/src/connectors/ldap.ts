@@ -1,11 +1,5 @@
 import type { GrantId } from '@halligan/core'
-import {
-  accountNamed,
-  checkOut,
-  endAccount,
-  rotateAccount,
-  sharedAccountIn,
-} from './ldap-account.ts'
+import { accountNamed, checkOut, endAccount, rotateAccount } from './ldap-account.ts'
 import { dnKey } from './ldap-dn.ts'
 import { applyEntry, endEntry, entryOf, resealEntry } from './ldap-entry.ts'
 import { readEvidence } from './ldap-evidence.ts'
@@ -23,7 +17,7 @@ import { newPassword } from './new-password.ts'
 import { admitting, mustBeKnown } from './notes.ts'
 import type { Applied, Connector, Credential, Opening } from './port.ts'
 import type { ConnectorPorts, MakeConnector } from './registry.ts'
-import { whyNotCheckedOut } from './shared-account.ts'
+import { accountNamed as sharedAccountIn, whyNotCheckedOut } from './shared-account.ts'
 
 /** One LDAP directory as a target: memberships, entries of grants, and shared entries. */
 export const makeLdapConnector: MakeConnector = (settings, ports) =>
@@ -68,7 +62,7 @@ export function ldapConnector(settings: LdapSettings, ports: ConnectorPorts): Co
     strangers: (target) => at(target, () => strangersOf(site)),
     evidence: (grant, target) => at(target, () => readEvidence(site, grant)),
     refuses: (opening) => refusalOf(site, opening),
-    sharedAccount: (privileges) => sharedAccountIn(settings, privileges),
+    sharedAccount: sharedAccountIn,
     accounts: () => Object.keys(settings.sharedAccounts),
     rotate: (account) => within(millisAtMost, rotateAccount(site, account)),
   }
@@ -148,15 +142,13 @@ async function reseal(site: Site, grant: GrantId): Promise<Credential> {
 /** What an opening may still do is shut out first; where that cannot be, the ending goes on, and is to be tried again. */
 async function end(site: Site, grant: GrantId): Promise<void> {
   const held = site.held(site.settings.target, grant).find((each) => each.grant === grant)
-  const plan = held === undefined ? null : planOf(site.settings, held)
+  const name = held === undefined ? null : sharedAccountIn(held.privileges)
   await tryAll(`${grant} is not ended`, [
     () => site.lock.settle(),
     () => endGroups(site, grant),
     () => endEntry(site, grant),
     async () => mustBeKnown(site.notes, grant, site.notes.known(grant)),
-    ...(plan !== null && typeof plan !== 'string' && plan.kind === 'account'
-      ? [() => endAccount(site, grant, plan.name)]
-      : []),
+    ...(name === null ? [] : [() => endAccount(site, grant, name)]),
   ])
 }
 
