@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { freshGrant } from '../../test/fresh-grant.ts'
 import { grantee } from '../../test/postgres-grantee.ts'
 import { installations } from '../../test/postgres-lab.ts'
-import { CredentialRefused } from './port.ts'
+import { CredentialRefused, type Opening } from './port.ts'
 import { roleOf } from './postgres-role.ts'
 import { TargetUnreachable } from './postgres-session.ts'
 
@@ -193,6 +193,47 @@ describe.each(installations)('what is found at $name', ({ binaries }) => {
     if (binaries !== null) return // Before PostgreSQL 16, CREATEROLE confers every role but superusers.
     await expect(open('role:payments_owner')).rejects.toThrow('permission denied')
     expect(await at.connector.standing(at.lab.target)).not.toContain(at.grant)
+  })
+
+  /** PostgreSQL cuts a longer name off, and confers another role than was looked at. */
+  test('EN-01 a name that PostgreSQL would cut off is no role', async () => {
+    const cut = '\u00e9'.repeat(31)
+    await at.lab.asSuperuser((root) => root.query(`create role "${cut}" createrole`))
+    await at.lab.asSuperuser((root) =>
+      root.query(`grant "${cut}" to halligan_connector with admin option`),
+    )
+    const privilege = `role:${cut}\u00e9`
+    const opening = { grant: at.grant, privileges: [privilege] } as unknown as Opening
+    expect(at.connector.refuses?.(opening)).toBe('unknown_privilege')
+    await expect(open(privilege)).rejects.toThrow('not a PostgreSQL privilege')
+    expect(await at.connector.standing(at.lab.target)).not.toContain(at.grant)
+    await at.lab.asSuperuser((root) => root.query(`drop role "${cut}"`))
+  })
+
+  test.each([
+    'quote"s',
+    "apostrophe's",
+    'back\\slash',
+    'new\nline',
+    '$(touch x); --',
+    '%s %I',
+    'schl\u00fcssel \u202e',
+  ])('a role named %j is conferred and taken away as it is named', async (name) => {
+    const quoted = `"${name.replaceAll('"', '""')}"`
+    await at.lab.asSuperuser(async (root) => {
+      await root.query(`create role ${quoted} in role payments_readonly`)
+      await root.query(`grant ${quoted} to halligan_connector with admin option`)
+    })
+    const privilege = `role:${name}`
+    expect(await at.connector.lacks?.(at.lab.target, [privilege])).toEqual([])
+    const db = await enter(privilege)
+    await db.query(`set role ${quoted}`)
+    const { rows } = await db.query('select current_user::text as name')
+    expect(rows).toEqual([{ name }])
+    await end()
+    expect(await present()).toEqual([])
+    await cleanup()
+    await at.lab.asSuperuser((root) => root.query(`drop role ${quoted}`))
   })
 
   test('INV-20 no password stands in the log of the target', async () => {

@@ -4,7 +4,7 @@ import type { Opening } from './port.ts'
 import { logStatements } from './postgres-evidence.ts'
 import { scramVerifier } from './postgres-scram.ts'
 import { inTransaction, literal, quoted, type Session } from './postgres-session.ts'
-import type { PostgresSettings } from './postgres-settings.ts'
+import { isIdentifier, type PostgresSettings } from './postgres-settings.ts'
 import { TooLate } from './too-late.ts'
 
 export const rolePrefix = 'halligan_g_'
@@ -34,7 +34,9 @@ export function rolesNamed(privileges: readonly string[]): string[] {
 
 /** Null when all of these name roles. */
 export const whyUnknown = (privileges: readonly string[]): 'unknown_privilege' | null =>
-  privileges.every((one) => one.startsWith(prefix) && one.length > prefix.length)
+  privileges.every(
+    (one) => one.startsWith(prefix) && isIdentifier(one.slice(prefix.length)),
+  )
     ? null
     : 'unknown_privilege'
 

@@ -35,8 +35,8 @@ const fields: Readonly<Record<keyof PostgresSettings, (value: unknown) => boolea
   caFile: isText,
   reach: (value) => isRecord(value) && isText(value.host) && isCount(value.port),
   connectionLimit: isCount,
-  orphanOwner: isText,
-  accounts: (value) => Array.isArray(value) && value.every(isText),
+  orphanOwner: isIdentifier,
+  accounts: (value) => Array.isArray(value) && value.every(isIdentifier),
   evidence: (value) =>
     isRecord(value) && Object.keys(value).length === 1 && isText(value.logFolder),
   unendable: (value) => typeof value === 'boolean',
@@ -60,6 +60,13 @@ export function postgresSettings({
   }
   // Every field was just checked by its own predicate.
   return settings as PostgresSettings
+}
+
+/** NAMEDATALEN less its end. PostgreSQL cuts off what is longer, and means another role then. */
+const bytesOfName = 63
+
+export function isIdentifier(value: unknown): value is string {
+  return isText(value) && !value.includes('\0') && Buffer.byteLength(value) <= bytesOfName
 }
 
 function isText(value: unknown): value is string {
