@@ -1,5 +1,6 @@
 import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Change } from 'ldapts'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { damagedNotes } from '../../test/enforcer-books.ts'
@@ -219,6 +220,24 @@ describeAt('OpenLDAP', () => {
     expect(rotated.every(({ absent }) => absent)).toBe(true)
     expect(rotated.map(({ probe }) => probe)).toContain('old_secret')
     await led.finish()
+  })
+
+  test('EN-26 a rotation beside the scan for drift is no drift', async () => {
+    const led = await opened(ldapCase(lab))
+    await led.connector.rotate?.('emergency')
+    let rotating: Promise<unknown> | undefined
+    const secrets: Vault['secrets'] = async (...of) => {
+      const found = await lab.vault.secrets(...of)
+      if (rotating !== undefined) return found
+      rotating = beside.rotate?.('emergency')
+      await Promise.race([rotating, pause(1000)])
+      return found
+    }
+    const beside = ldapConnector(ldapSettings({ kind: 'ldap', ...lab.settings() }), {
+      ...{ ...led.books, vault: { ...lab.vault, secrets } },
+    })
+    expect(await beside.strangers?.(lab.target)).toEqual([])
+    await rotating
   })
 
   test('K-07 whatever fails of the vault at the end, it has the secret that works', async () => {

@@ -209,23 +209,31 @@ export async function sealedInUse(
   site: Site,
   boundAs: ((dn: string) => Promise<number>) | null,
 ): Promise<readonly Difference[]> {
-  const { settings, vault } = site
   const found: Difference[] = []
-  for (const [name, dn] of Object.entries(settings.sharedAccounts)) {
-    const secrets = await vault.secrets(settings.target, name)
-    found.push(...unreadable(name, secrets))
-    const isKnown = site
-      .held(settings.target)
-      .some(({ privileges }) => sharedAccountIn(privileges) === name)
-    if (isKnown) continue
-    const { current, proposed } = secrets
-    if (current === null || proposed !== null) continue
-    // Read before the account is tried, which is a login of its own.
-    const isUsed = boundAs !== null && (await staysBound(() => boundAs(dn)))
-    if ((await opens(settings, settings.url, dn, current)) === false)
-      found.push({ what: 'sealed_account_changed', object: name })
-    if (isUsed) found.push({ what: 'sealed_account_used', object: name })
-  }
+  for (const [name, dn] of Object.entries(site.settings.sharedAccounts))
+    found.push(...(await site.inAccount(dn, () => ofSealed(site, name, dn, boundAs))))
+  return found
+}
+
+async function ofSealed(
+  site: Site,
+  name: string,
+  dn: string,
+  boundAs: ((dn: string) => Promise<number>) | null,
+): Promise<readonly Difference[]> {
+  const { settings, vault } = site
+  const secrets = await vault.secrets(settings.target, name)
+  const found = [...unreadable(name, secrets)]
+  const isKnown = site
+    .held(settings.target)
+    .some(({ privileges }) => sharedAccountIn(privileges) === name)
+  const { current, proposed } = secrets
+  if (isKnown || current === null || proposed !== null) return found
+  // Read before the account is tried, which is a login of its own.
+  const isUsed = boundAs !== null && (await staysBound(() => boundAs(dn)))
+  if ((await opens(settings, settings.url, dn, current)) === false)
+    found.push({ what: 'sealed_account_changed', object: name })
+  if (isUsed) found.push({ what: 'sealed_account_used', object: name })
   return found
 }
 
