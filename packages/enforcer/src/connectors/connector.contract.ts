@@ -89,15 +89,16 @@ export function describeConnector(
 
     test.for(damagedNotes)(
       'INV-10 a note that %s keeps no grant from its end, and nothing is made on it',
-      async ([, damaged], context) => {
+      async ([, damaged]) => {
         const { target } = harness()
         const grant = freshGrant()
         const asked = await opening(grant)
         const credential = await opened(grant)
-        if (books().shelf.get(grant, target) === null)
-          return context.skip('it notes nothing')
+        const isNoted = books().shelf.get(grant, target) !== null
         books().shelf.put(grant, target, damaged)
         await restart()
+        // A connector that notes nothing reads nothing.
+        if (!isNoted) return endAndProve(grant)
         expect(await connector().unreadable?.(target)).toEqual([grant])
         expect(await connector().probePresent(grant, target)).toBe(true)
         expect(await connector().standing(target)).toContain(grant)
