@@ -1,4 +1,5 @@
 import type { GrantId } from '@halligan/core'
+import { oneLineOf, withoutPasswords } from './evidence-line.ts'
 import { type Connect, onSession } from './mariadb-session.ts'
 import type { SessionEvidence } from './port.ts'
 
@@ -34,7 +35,8 @@ export async function evidenceOf(
     }
   })
   const lines = statements.map(
-    ({ at, session, command, statement }) => `${at} ${session} ${command} ${statement}`,
+    ({ at, session, command, statement }) =>
+      `${at} ${session} ${command} ${oneLineOf(withoutPasswords(statement))}`,
   )
   if (!isOn) lines.push('the general log is not written to its table now')
   if (statements.length === statementsAtMost) lines.push('further statements are left out')

@@ -12,6 +12,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { GrantId } from '@halligan/core'
 import type pg from 'pg'
+import { oneLineOf, withoutPasswords } from './evidence-line.ts'
 import type { SessionEvidence } from './port.ts'
 import { literal, quoted } from './postgres-session.ts'
 
@@ -168,13 +169,8 @@ function parsed(text: string): LogLine | null {
   }
 }
 
-/** Passwords that a grantee typed are nobody's evidence. */
-const secrets = /(\bpassword\s+)(?:[eE]?'(?:[^']|'')*'|\$([A-Za-z_]*)\$.*?\$\2\$)/gis
-
 const textOf = ({ timestamp, pid, dbname, error_severity, message, detail }: LogLine) =>
   [
     ...[timestamp, `[${pid}]`, dbname, error_severity],
-    JSON.stringify(`${message ?? ''}${detail ? ` (${detail})` : ''}`)
-      .slice(1, -1)
-      .replace(secrets, '$1***'),
+    oneLineOf(withoutPasswords(message ?? '') + (detail ? ` (${detail})` : '')),
   ].join(' ')
