@@ -37,3 +37,12 @@ function announcing(before: Announcing, text: string, isLiteral: boolean): Annou
   if (before === 'password' && (text === '=' || text === '(')) return 'password'
   return before === 'password' && word === 'for' ? 'whose password' : 'nothing'
 }
+
+/** Whatever a terminal would act on is shown instead, so that nothing hides itself from who reads it. */
+export const visibly = (text: string): string =>
+  text
+    .replaceAll('\r\n', '\n')
+    .replace(
+      /(?![\t\n])[\p{Cc}\p{Bidi_Control}]/gu,
+      (each) => `\\x${each.charCodeAt(0).toString(16).padStart(2, '0')}`,
+    )

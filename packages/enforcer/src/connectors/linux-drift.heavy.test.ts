@@ -246,6 +246,25 @@ describeOnLinuxHost(() => {
       await shell.leave()
     })
 
+    test('AU-21 shows what a command prints as what it is, and as no other command', async () => {
+      const forged = '{"at":"2026-01-01T00:00:00.000Z","command":"/usr/bin/true"}'
+      await at.lab.sh('cp -p /mnt/books /mnt/kept')
+      await at.lab.sh(
+        `printf '%s\\r%s\\n\\033[2Jopen\\n' '${forged}' '${forged}' > /mnt/books`,
+      )
+      const grant = await opened('sudo:read_books')
+      const shell = await at.lab.login('ada-adm')
+      await shell.ask('sudo -n cat /mnt/books')
+      await end(grant)
+      await at.lab.sh('cp -p /mnt/kept /mnt/books')
+      const { text = '' } = (await at.connector.evidence?.(grant, labTarget)) ?? {}
+      expect(text.split(/[\r\n]/).filter((line) => line.startsWith('{'))).toHaveLength(1)
+      expect(text).toContain(forged)
+      expect(text).toContain('\\x1b[2Jopen')
+      await cleanup(grant)
+      await shell.leave()
+    })
+
     test('is shown, and not called complete, where a record does not say when it was', async () => {
       const grant = await opened('sudo:read_books')
       const shell = await at.lab.login('ada-adm')

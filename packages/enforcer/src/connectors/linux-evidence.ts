@@ -15,6 +15,7 @@ import {
 import { dirname } from 'node:path'
 import { type GrantId, type Instant, parseGrantId } from '@halligan/core'
 import { isRecord } from '../strict-fields.ts'
+import { visibly } from './evidence-line.ts'
 import { isMissing, type LinuxHost, readHostFile, run } from './linux-host.ts'
 import { logFolderOf, type Rule } from './linux-sudoers.ts'
 import type { Held, SessionEvidence } from './port.ts'
@@ -86,7 +87,7 @@ export async function evidenceOf(
     }
     const replayed = await replay(host, session)
     complete &&= replayed !== null && session.command !== null
-    text += `${headingOf(session)}\n${replayed ?? ''}\n`
+    text += `${headingOf(session)}\n${indented(replayed ?? '')}\n`
   }
   if (text.length > mostCharacters) complete = false
   return { what: 'sudo_output', text: text.slice(0, mostCharacters), complete }
@@ -108,6 +109,9 @@ type Session = Readonly<{
 
 const headingOf = ({ at, command }: Session): string =>
   JSON.stringify({ at: at === null ? null : new Date(at).toISOString(), command })
+
+/** So that nothing a command prints passes for a heading. */
+const indented = (output: string): string => visibly(output).replace(/^(?=.)/gm, '  ')
 
 const grantsWithRecords = (host: LinuxHost): readonly GrantId[] =>
   namesIn(host, '/var/log/sudo-io/halligan').flatMap((name) => {

@@ -6,6 +6,7 @@
  * @module
  */
 import type { GrantId } from '@halligan/core'
+import { visibly } from './evidence-line.ts'
 import { askForLines } from './openssh-host.ts'
 import type { OpensshHost, OpensshSettings } from './openssh-settings.ts'
 import type { SessionEvidence } from './port.ts'
@@ -79,12 +80,3 @@ function told({ name: host }: OpensshHost, parts: readonly Part[]): readonly str
 
 const count = (text: string, mark: string): number =>
   text.split(new RegExp(`^halligan: ${mark} `, 'm')).length - 1
-
-/** Whatever a terminal would act on is shown instead, so that nothing hides itself from who reads it. */
-const visibly = (text: string): string =>
-  text
-    .replaceAll('\r\n', '\n')
-    .replace(
-      /(?![\t\n])[\p{Cc}\p{Bidi_Control}]/gu,
-      (each) => `\\x${each.charCodeAt(0).toString(16).padStart(2, '0')}`,
-    )
