@@ -65,6 +65,8 @@ export type Counting = Readonly<{
   held(grant?: GrantId): readonly Held[]
   notes: AccountNotes
   clock: Clock
+  /** Of chance alone, where nothing else is said. */
+  freshPassword?(): string
 }>
 
 export function sharedAccounts(
@@ -102,7 +104,7 @@ const isNotedIn = (notes: AccountNotes, account: string) => (grant: GrantId) =>
   notes.isUnreadable(grant) || notes.of(grant)?.shared === account
 
 function accessTo(
-  { accounts, held, notes, clock }: Counting,
+  { accounts, held, notes, clock, freshPassword = newPassword }: Counting,
   account: string,
   steps: AccountSteps,
   quietly: SharedAccounts['quietly'],
@@ -119,7 +121,7 @@ function accessTo(
   /** Fresh, but beside an overlapping grant the one that is out already: neither loses access for a moment. */
   const handingOut = (grant: GrantId, isOut: boolean): HandOut => {
     return (current) => {
-      const password = isOut && current !== null ? current : newPassword()
+      const password = isOut && current !== null ? current : freshPassword()
       notes.put(grant, { shared: account, password, rights: null })
       return password
     }
