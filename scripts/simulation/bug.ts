@@ -1,7 +1,8 @@
 import type { Crypto } from '@halligan/ledger'
 import type { Connector } from '../../packages/enforcer/src/connectors/port.ts'
+import type { ConnectorPorts } from '../../packages/enforcer/src/connectors/registry.ts'
 import type { Clock, Sealer } from '../../packages/enforcer/src/ports.ts'
-import type { Books } from '../../packages/enforcer/src/store/port.ts'
+import type { Books, Vault } from '../../packages/enforcer/src/store/port.ts'
 import type { AnchorFile } from '../../packages/server/src/anchor.ts'
 import type { SqliteStore } from '../../packages/server/src/store/sqlite.ts'
 import type { FaultName } from './faults.ts'
@@ -16,6 +17,9 @@ export type Bug = Readonly<{
   /** What stands before the server. */
   front?(answer: Answering, world: World): Answering
   books?(books: Books, enforcer: string): Books
+  vault?(vault: Vault): Vault
+  /** What a connector is told of the grants on its target. */
+  held?(held: ConnectorPorts['held']): ConnectorPorts['held']
   connector?(connector: Connector, target: string, world: World): Connector
   /** Around all connectors of one enforcer. */
   connectors?(

@@ -50,10 +50,13 @@ export type Story = {
   ended: Readonly<{ kind: string; trueAt: number }> | null
   /** When the log came to say so, by target. */
   readonly absent: Map<string, number>
+  /** Whose shared secret was said to be another one by now. */
+  readonly rotated: Set<string>
   readonly refused: Set<string>
   readonly attested: Set<string>
   readonly overdue: Set<string>
-  readonly exposed: Set<string>
+  /** Target by digest of what was sealed there. */
+  readonly exposed: Map<string, string>
   closed: boolean
 }
 
@@ -170,10 +173,11 @@ const begin = (grant: GrantId, entry: Entry): Story => ({
   opens: new Map(),
   ended: null,
   absent: new Map(),
+  rotated: new Set(),
   refused: new Set(),
   attested: new Set(),
   overdue: new Set(),
-  exposed: new Set(),
+  exposed: new Map(),
   closed: false,
 })
 
@@ -215,7 +219,7 @@ function goOn(story: Story, entry: Entry, index: number, trueAt: number): void {
       story.attested.add(target)
       break
     case 'exposed':
-      story.exposed.add(String(entry.sealedDigest))
+      story.exposed.set(String(entry.sealedDigest), target)
       break
     case 'closed':
       story.closed = true
@@ -223,6 +227,7 @@ function goOn(story: Story, entry: Entry, index: number, trueAt: number): void {
     case 'reported': {
       const { kind } = entry.report as unknown as ReceiptDetail
       if (kind === 'absent') story.absent.set(target, trueAt)
+      if (kind === 'rotated') story.rotated.add(target)
       if (kind === 'refused') story.refused.add(target)
     }
   }

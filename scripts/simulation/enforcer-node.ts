@@ -4,7 +4,7 @@
  * @module
  */
 import { createHash } from 'node:crypto'
-import type { Instant } from '@halligan/core'
+import type { GrantId, Instant } from '@halligan/core'
 import { createTransport } from '@halligan/sdk'
 import { TargetTaken } from '../../packages/enforcer/src/connectors/port.ts'
 import {
@@ -12,16 +12,21 @@ import {
   startDaemon,
   usualDaemonPace,
 } from '../../packages/enforcer/src/daemon.ts'
+import { heldIn } from '../../packages/enforcer/src/held.ts'
 import { httpControlPlane } from '../../packages/enforcer/src/http-control-plane.ts'
 import type { Note, Sealer } from '../../packages/enforcer/src/ports.ts'
 import type { Site } from '../../packages/enforcer/src/site.ts'
-import type { Books } from '../../packages/enforcer/src/store/port.ts'
+import type { Books, Vault } from '../../packages/enforcer/src/store/port.ts'
 import { openBooks } from '../../packages/enforcer/src/store/sqlite.ts'
+import { handOut } from './account.ts'
+import { connectTo } from './connector.ts'
 import { rememberingCrypto, signerNamed } from './crypto.ts'
 import { type EnforcerName, estateName, foundedEstate, guardOf } from './estate.ts'
 import { Crash, createMachine, type Machine, type Process } from './machine.ts'
-import { connectTo, type Target } from './target.ts'
-import type { World } from './world.ts'
+import type { Target } from './target.ts'
+import { createVault, type SimulatedVault } from './vault.ts'
+import { wireTo } from './wire.ts'
+import { targetNamed, type World } from './world.ts'
 
 export type EnforcerNode = Readonly<{
   name: EnforcerName
@@ -29,6 +34,7 @@ export type EnforcerNode = Readonly<{
   targets: readonly Target[]
   /** As they are on the disk. */
   books: Books
+  vault: SimulatedVault
   /** Null while it is dead. */
   site(): Site | null
   process(): Process | null
@@ -58,28 +64,35 @@ export function createEnforcerNode(world: World, name: EnforcerName): EnforcerNo
   const random = dice.named(name)
   const targets = world.targets.filter(({ enforcer }) => enforcer === name)
   const onDisk = openBooks(':memory:', new Uint8Array(32))
+  const vault = createVault()
   const disk = { full: false }
   let site: Site | null = null
   let daemon: Daemon | null = null
   let process: Process | null = null
   let notes: Note[] = []
 
+  const guarded =
+    <A extends unknown[], T>(write: (...args: A) => T) =>
+    (...args: A): T => {
+      if (!disk.full) return write(...args)
+      tally.happened('fault: disk of an enforcer full')
+      throw new Error('database or disk is full')
+    }
   const fillingUp = (books: Books): Books => {
-    const guarded =
-      <A extends unknown[], T>(write: (...args: A) => T) =>
-      (...args: A): T => {
-        if (!disk.full) return write(...args)
-        tally.happened('fault: disk of an enforcer full')
-        throw new Error('database or disk is full')
-      }
     return {
       ...books,
       atomically: guarded(books.atomically) as Books['atomically'],
       together: (work) =>
         disk.full ? Promise.reject(new Error('disk is full')) : books.together(work),
       keepHighestWall: guarded(books.keepHighestWall),
+      shelf: { ...books.shelf, put: guarded(books.shelf.put) },
     }
   }
+  const vaultFillingUp = (vault: Vault): Vault => ({
+    ...vault,
+    propose: guarded(vault.propose),
+    confirm: guarded(vault.confirm),
+  })
 
   const siteFor = async (life: Process): Promise<Site> => {
     const { bug } = world
@@ -88,18 +101,25 @@ export function createEnforcerNode(world: World, name: EnforcerName): EnforcerNo
       ...{ bootId: machine.bootId, bootMillis: machine.bootMillis() },
       ...{ wall: machine.wall() as Instant, synchronised: machine.synchronised },
     })
+    const scheduler = {
+      after: (millis: number, run: () => void) => life.after(millis, `${name} timer`, run),
+    }
+    const clock = bug.enforcerClock?.({ read }) ?? { read }
+    const held = heldIn(books)
+    const ports = {
+      ...{ clock, scheduler, shelf: life.through(books.shelf) },
+      vault: life.through(bug.vault?.(vaultFillingUp(vault)) ?? vaultFillingUp(vault)),
+      held: bug.held?.(held) ?? held,
+    }
     const connectors = new Map(
       targets.map((target) => {
-        const plain = connectTo(agenda, random, tally, target)
+        const wire = life.through(wireTo(world, random, target, () => life.alive))
+        const plain = connectTo(target, { ...ports, wire })
         const bent = bug.connector?.(plain, target.name, world) ?? plain
         return [target.name, life.through(bent, connectorReadings)] as const
       }),
     )
-    const scheduler = {
-      after: (millis: number, run: () => void) => life.after(millis, `${name} timer`, run),
-    }
     const log = (note: Note) => void notes.push(note)
-    const clock = bug.enforcerClock?.({ read }) ?? { read }
     const caller = {
       ...{ estate: estateName, enforcer: name, signer: signerNamed(name), clock },
       ...{ scheduler, log, origin: () => null },
@@ -118,9 +138,23 @@ export function createEnforcerNode(world: World, name: EnforcerName): EnforcerNo
       clock: life.through(clock),
       random: { bytes: (length) => random.bytes(length) },
       ...{ scheduler, crypto: rememberingCrypto, log },
-      sealer: life.through(bug.sealer?.(opaqueSealer) ?? opaqueSealer),
+      sealer: life.through(witnessed(bug.sealer?.(opaqueSealer) ?? opaqueSealer)),
     }
   }
+
+  /** What is sealed to somebody they may know from then on. */
+  const witnessed = (sealer: Sealer): Sealer => ({
+    async seal(credential, to, header) {
+      const target = targetNamed(world, header.target)
+      const account = target.accounts.get(credential.user ?? '')
+      if (account !== undefined) {
+        const grant = header.grant as GrantId
+        handOut(account, credential.password ?? '', grant)
+        world.handedOut(target, grant)
+      }
+      return sealer.seal(credential, to, header)
+    },
+  })
 
   const boot = async () => {
     if (process?.alive === true) return
@@ -155,7 +189,7 @@ export function createEnforcerNode(world: World, name: EnforcerName): EnforcerNo
 
   return {
     ...{ name, machine, targets, disk, boot },
-    books: onDisk,
+    ...{ books: onDisk, vault },
     site: () => site,
     process: () => process,
     wake: () => daemon?.wake(),

@@ -40,6 +40,12 @@ export const targetsOf = {
   'enf-edge': ['edge-cache', 'edge-host'],
 } as const
 
+/** Shared accounts that nobody owns, by target. */
+export const accountsOf: Readonly<Record<string, readonly string[]>> = {
+  'payments-pg': ['payments_owner'],
+  'edge-host': ['emergency'],
+}
+
 export type EnforcerName = keyof typeof targetsOf
 export const enforcerNames = Object.keys(targetsOf) as EnforcerName[]
 
@@ -76,6 +82,14 @@ export const entitlements: Readonly<Record<string, Entitlement>> = {
       at('enf-ledger', 'ledger-db', 'role:repair'),
       at('enf-edge', 'edge-cache', 'role:repair'),
       at('enf-edge', 'edge-host', 'role:repair'),
+    ],
+  },
+  'break-glass-accounts': {
+    approvals: 1,
+    maxLifeSeconds: 900,
+    targets: [
+      at('enf-payments', 'payments-pg', 'account:payments_owner'),
+      at('enf-edge', 'edge-host', 'account:emergency'),
     ],
   },
 }
@@ -115,6 +129,13 @@ ${targets.map(({ target, enforcer, privilege }) => `      - { target: ${target},
       quorum: { approvals: ${approvals}, groups: [payments-leads], maxLifeSeconds: ${maxLifeSeconds}, approvalSeconds: 120, activationSeconds: 90, reviewSeconds: 900 }
 ${name === 'payments-db-repair' ? `      solo: { approvals: 0, groups: [], maxLifeSeconds: ${soloLifeSeconds}, approvalSeconds: 60, activationSeconds: 60, reviewSeconds: 900 }\n` : ''}`
 
+/** The shared account that these privileges are, or null. */
+export const accountNamed = (privileges: readonly string[]): string | null =>
+  /^account:(.+)$/.exec(privileges.join())?.[1] ?? null
+
+const accountPrivilegesAt = (target: string) =>
+  (accountsOf[target] ?? []).map((account) => `account:${account}`)
+
 export const guardOf = (enforcer: EnforcerName): Guard => ({
   enforcer,
   targets: Object.fromEntries(
@@ -122,7 +143,7 @@ export const guardOf = (enforcer: EnforcerName): Guard => ({
       target,
       {
         entitlements: Object.keys(entitlements),
-        privileges: ['role:repair', 'role:admin'],
+        privileges: ['role:repair', 'role:admin', ...accountPrivilegesAt(target)],
         routes: { quorum: { minApprovals: 1 }, solo: { minApprovals: 0 } },
         approverGroup: 'payments-leads',
         maxLifeSeconds: 3600,

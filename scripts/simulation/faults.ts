@@ -156,6 +156,7 @@ export const faults = {
   },
   targetDown: (world, dice) => sick(world, dice, ({ fake }) => (fake.down = true)),
   targetSlow: (world, dice) => sick(world, dice, (target) => (target.slowness = 20_000)),
+  targetStalls: (world, dice) => sick(world, dice, (target) => (target.stalls = true)),
   targetLies: (world, dice) =>
     sick(world, dice, ({ fake }) => {
       fake.liesAboutEnding = true
@@ -171,17 +172,15 @@ export const faults = {
       fake.refusesCleanup = true
       world.tally.happened('fault: target refuses cleanup')
     }),
+  targetKeepsSecrets: (world, dice) =>
+    sick(world, dice, ({ fake }) => {
+      fake.refusesRotation = true
+      world.tally.happened('fault: target keeps secrets')
+    }),
   targetLosesAnswers: (world, dice) =>
     sick(world, dice, (target) => (target.losesAnswers = true)),
   targetHearsTenTimes: (world, dice) => sick(world, dice, (target) => (target.copies = 10)),
-  backup: (world) => {
-    const { server, chronicle } = world
-    if (server.instance() === null || server.disk.full || chronicle.isRolledBack)
-      return null
-    world.server.backUp('backup')
-    world.hasBackup = true
-    return once
-  },
+  backup,
   restore: (world, dice) => restore(world, dice),
   twins: (world, dice) => {
     const node = dice.pick(world.enforcers)
@@ -225,10 +224,20 @@ function sick(
   return { millis: seconds(dice, 5, 120), over: () => target.heal() }
 }
 
-/** The operator puts an old backup in place, and a while later the right file back. */
+/** Null while there is nothing sound to copy. */
+function backup(world: World) {
+  const { server, chronicle } = world
+  if (server.instance() === null || server.disk.full || chronicle.isRolledBack) return null
+  server.backUp('backup')
+  world.hasBackup = true
+  return once
+}
+
+/** The operator puts an old backup in place, and a while later the right file back. One is made first where there is none. */
 function restore(world: World, dice: Dice) {
   const { server, agenda, chronicle } = world
-  if (!world.hasBackup || server.instance() === null) return null
+  if (!world.hasBackup) return backup(world)
+  if (server.instance() === null) return null
   world.hasBackup = false
   world.tally.happened('fault: old backup restored')
   const whileDown = (label: string, work: () => void) => {

@@ -5,9 +5,12 @@
  * @module
  */
 import type { Mutant } from './bug.ts'
+import { mutantAccounts } from './mutants/of-the-accounts.ts'
 import { mutantEnforcers } from './mutants/of-the-enforcers.ts'
 import { mutantServers } from './mutants/of-the-server.ts'
 
-export const mutants: readonly Mutant[] = [...mutantServers, ...mutantEnforcers].sort(
-  (one, other) => one.invariant - other.invariant,
-)
+export const mutants: readonly Mutant[] = [
+  ...mutantServers,
+  ...mutantEnforcers,
+  ...mutantAccounts,
+].sort((one, other) => one.invariant - other.invariant)

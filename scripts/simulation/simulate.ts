@@ -10,8 +10,9 @@ import { type Bug, noBug } from './bug.ts'
 import { createChronicle } from './chronicle.ts'
 import { diceOf } from './dice.ts'
 import { createEnforcerNode } from './enforcer-node.ts'
-import { enforcerNames, initialisedFolder, start, targetsOf } from './estate.ts'
+import { accountsOf, enforcerNames, initialisedFolder, start, targetsOf } from './estate.ts'
 import { type FaultName, faultNames, faults } from './faults.ts'
+import { accountsLeft, judgeAccounts } from './invariants/of-the-accounts.ts'
 import { judgeReplay, judgeTrust } from './invariants/of-the-disks.ts'
 import { judgeEntry, judgeTogether } from './invariants/of-the-log.ts'
 import { judgeEffect, judgeRest, judgeTargets } from './invariants/of-the-targets.ts'
@@ -20,7 +21,7 @@ import { Crash } from './machine.ts'
 import { type Answering, createNetwork, fair, type Question } from './network.ts'
 import { createServerNode } from './server-node.ts'
 import { createTally, type Tally, type Violation } from './tally.ts'
-import { createTarget, openSession } from './target.ts'
+import { createTarget, openSession, type Target } from './target.ts'
 import { createWorkload } from './workload.ts'
 import type { World } from './world.ts'
 
@@ -78,7 +79,7 @@ export async function simulate(plan: Plan): Promise<Outcome> {
       judge(world, ++events)
     }
     judgeReplay(world)
-    judgeRest(world)
+    judgeRest(world, accountsLeft(world))
   } catch (error) {
     violation = error instanceof Error ? error : new Error(String(error))
     tally.tell(`${agenda.now()} ${violation.message}`)
@@ -115,6 +116,7 @@ function judge(world: World, events: number): void {
     judgeSecrets(world, 'the log', JSON.stringify(fresh))
   }
   judgeTargets(world)
+  judgeAccounts(world)
   judgeTrust(world)
   for (const line of server.takeLines()) judgeSecrets(world, "the server's own lines", line)
   for (const { name, takeNotes } of world.enforcers)
@@ -128,7 +130,9 @@ async function createWorld({ seed, bug = noBug, show }: Plan): Promise<World> {
   const tally = createTally(show)
   const folder = await initialisedFolder()
   const targets = enforcerNames.flatMap((enforcer) =>
-    targetsOf[enforcer].map((name) => createTarget(agenda, name, enforcer)),
+    targetsOf[enforcer].map((name) =>
+      createTarget(agenda, name, enforcer, accountsOf[name] ?? []),
+    ),
   )
   const grantees = dice.named('grantees')
   /** Whoever has waited for access goes in as soon as it is there, and most often stays. */
@@ -140,6 +144,10 @@ async function createWorld({ seed, bug = noBug, show }: Plan): Promise<World> {
       if (openSession(target, grant as GrantId)) tally.happened('step: use of a target')
     })
   }
+  const handedOut = (target: Target, grant: GrantId) => {
+    tally.happened('step: secret of a shared account handed out')
+    goIn(`${grant} on ${target.name}`)
+  }
   const world = {
     ...{ seed, agenda, dice, tally, bug, targets, chronicle: createChronicle() },
     ...{
@@ -149,6 +157,7 @@ async function createWorld({ seed, bug = noBug, show }: Plan): Promise<World> {
       failure: null as unknown,
     },
     ...{ spent: new Map(), localEnds: new Map(), answers: new Map(), roots: new Map() },
+    handedOut,
     ...{ badBearers: new Set(), trusted: new Map(), opened: watchOpened(tally, goIn) },
     wakeEnforcers() {
       for (const enforcer of world.enforcers)

@@ -6,23 +6,23 @@
  */
 import type { GrantId, Instant } from '@halligan/core'
 import {
-  connectFake,
   createFakeTarget,
   type Effect,
   type FakeTarget,
   hasAccess,
 } from '../../packages/enforcer/src/connectors/fake.ts'
-import type { Connector } from '../../packages/enforcer/src/connectors/port.ts'
+import { mayEnter, type SharedAccount, sealedAccount } from './account.ts'
 import type { Agenda } from './agenda.ts'
-import type { Dice } from './dice.ts'
-import type { Tally } from './tally.ts'
 
 export type Target = {
   readonly name: string
   readonly enforcer: string
   readonly fake: FakeTarget
+  readonly accounts: ReadonlyMap<string, SharedAccount>
   /** Longest time that a call takes, in ms. */
   slowness: number
+  /** Some calls take long, others do not. */
+  stalls: boolean
   /** Calls take effect, and nobody hears of it. */
   losesAnswers: boolean
   /** Every call arrives so many times. */
@@ -40,7 +40,12 @@ export type Target = {
 
 export const quick = 60
 
-export function createTarget(agenda: Agenda, name: string, enforcer: string): Target {
+export function createTarget(
+  agenda: Agenda,
+  name: string,
+  enforcer: string,
+  accounts: readonly string[],
+): Target {
   const fake = createFakeTarget(() => agenda.now() as Instant)
   let wellSince = agenda.now()
   let isIll = false
@@ -48,7 +53,9 @@ export function createTarget(agenda: Agenda, name: string, enforcer: string): Ta
     name,
     enforcer,
     fake,
+    accounts: new Map(accounts.map((account) => [account, sealedAccount(account)])),
     slowness: quick,
+    stalls: false,
     losesAnswers: false,
     copies: 1,
     hasAccess: (grant) => hasAccess(fake, grant),
@@ -62,12 +69,14 @@ export function createTarget(agenda: Agenda, name: string, enforcer: string): Ta
       if (isIll) wellSince = agenda.now()
       isIll = false
       target.slowness = quick
+      target.stalls = false
       target.losesAnswers = false
       target.copies = 1
       fake.down = false
       fake.liesAboutEnding = false
       fake.keepsSessions = false
       fake.refusesCleanup = false
+      fake.refusesRotation = false
     },
     effects: fake.effects,
   }
@@ -76,47 +85,12 @@ export function createTarget(agenda: Agenda, name: string, enforcer: string): Ta
 
 /** A grantee at work: a session that goes on until the target ends it. False when the login does not let it in. */
 export function openSession(target: Target, grant: GrantId): boolean {
+  const account = [...target.accounts.values()].find((each) => mayEnter(each, grant))
+  account?.sessions.add({ secret: account.secret })
+  if (account !== undefined) return true
   const login = target.fake.logins.find((each) => each.grant === grant)
   if (login === undefined || !login.canLogin || target.fake.now() >= login.validUntil)
     return false
   login.sessions.add(Symbol('session'))
   return true
-}
-
-type Call = (...args: unknown[]) => unknown
-
-/** The calls of a connector that go to its target. */
-export const remote: ReadonlySet<string | symbol> = new Set<string | symbol>([
-  ...['open', 'snapshot', 'apply', 'reseal', 'probePresent', 'end', 'probeAbsent'],
-  ...['cleanup', 'standing', 'strangers', 'evidence', 'rotate'],
-])
-
-/** The connector of one enforcer process: each call takes time on its way there and back, and may be lost on either. */
-export function connectTo(
-  agenda: Agenda,
-  dice: Dice,
-  tally: Tally,
-  target: Target,
-): Connector {
-  const there = connectFake(target.fake)
-  const call = async (name: string, args: unknown[], run: Call): Promise<unknown> => {
-    const label = `${target.name} ${name}`
-    await agenda.sleep(dice.between(1, target.slowness), `at ${label}`)
-    if (target.fake.down) tally.happened('fault: target down')
-    let value: unknown
-    for (let copy = 0; copy < target.copies; copy++) value = await run.apply(there, args)
-    if (target.copies > 1) tally.happened('fault: call arrives ten times')
-    if (target.slowness > 1000) tally.happened('fault: target slow')
-    await agenda.sleep(dice.between(1, target.slowness), `from ${label}`)
-    if (!target.losesAnswers) return value
-    tally.happened('fault: answer of a target lost')
-    throw new Error('connection lost')
-  }
-  return new Proxy(there, {
-    get(_, name, receiver) {
-      const member: unknown = Reflect.get(there, name, receiver)
-      if (typeof member !== 'function' || !remote.has(name)) return member
-      return (...args: unknown[]) => call(String(name), args, member as Call)
-    },
-  })
 }

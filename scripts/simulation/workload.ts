@@ -6,11 +6,14 @@
  */
 import type { Digest, Envelope, GrantId, Json, Verb } from '@halligan/core'
 import { base64url } from '@halligan/ledger'
+import { rotateOnDemand } from '../../packages/enforcer/src/accounts.ts'
 import { endAll, endByAct, endGrant } from '../../packages/enforcer/src/end-locally.ts'
 import type { Story } from './chronicle.ts'
 import { signerNamed } from './crypto.ts'
 import type { Dice } from './dice.ts'
+import type { EnforcerNode } from './enforcer-node.ts'
 import { agents, entitlements, type Name, people, requesters } from './estate.ts'
+import { Crash } from './machine.ts'
 import {
   type About,
   createPerson,
@@ -70,7 +73,7 @@ const weights = {
   ...{ openIncident: 2, closeIncident: 1, request: 14, approve: 20, deny: 1, withdraw: 1 },
   ...{ activate: 20, use: 20, read: 5, return_: 4, revoke: 4, reveal: 5, review: 8 },
   ...{ attest: 8, endLocally: 2, endByAct: 2, endAll: 1, replay: 4, spendTwice: 4 },
-  ...{ forge: 3, falseBearer: 3, peek: 2 },
+  ...{ forge: 3, falseBearer: 3, peek: 2, rotate: 4 },
 } as const
 
 function grantIds(dice: Dice): () => GrantId {
@@ -78,6 +81,13 @@ function grantIds(dice: Dice): () => GrantId {
   return () =>
     `g-${[...dice.bytes(26)].map((byte) => digits[byte % 32]).join('')}` as GrantId
 }
+
+/** What is asked for: shared accounts most often, so that people are in each other's way. */
+const wanted = [
+  ...Object.keys(entitlements),
+  'break-glass-accounts',
+  'break-glass-accounts',
+]
 
 const aboutOf = ({ grant, termsDigest }: Story): About => ({
   ...{ grant, termsDigest: termsDigest as Digest },
@@ -94,6 +104,8 @@ const isPending = (story: Story) =>
 const isApproved = (story: Story) =>
   story.over === null && story.activated === null && story.approvedUntil > 0
 const isActive = (story: Story) => story.activated !== null && story.ended === null
+
+const hadAccess = (story: Story) => story.ended !== null
 
 const openIncidents = (world: World) =>
   [...world.chronicle.incidents].filter(([, { open }]) => open).map(([id]) => id)
@@ -148,9 +160,11 @@ const steps: Readonly<Record<keyof typeof weights, Step>> = {
     if (incidents.length === 0) return steps.openIncident(world, crowd)
     const alone = dice.chance(0.2)
     const by = alone ? 'ada' : dice.pick([...requesters, 'mallory'])
+    // Of agents only repair is ever approved.
+    const isSimple = alone || (Object.hasOwn(agents, by) && dice.chance(0.7))
     return crowd.person(by).request({
       grant: crowd.newGrant(),
-      entitlement: alone ? 'payments-db-repair' : dice.pick(Object.keys(entitlements)),
+      entitlement: isSimple ? 'payments-db-repair' : dice.pick(wanted),
       incident: dice.pick(incidents),
       route: alone ? 'solo' : 'quorum',
       lifeSeconds: dice.pick([15, 30, 45, 60, 90, 120, dice.chance(0.1) ? 7200 : 40]),
@@ -187,7 +201,8 @@ const steps: Readonly<Record<keyof typeof weights, Step>> = {
     return say(crowd, by, 'activate', aboutOf(story), { sealTo: sealTo(dice) } as never)
   },
   async use(world, crowd) {
-    const story = some(world, crowd.dice, isActive)
+    // Whoever once had access tries again.
+    const story = some(world, crowd.dice, crowd.dice.chance(0.8) ? isActive : hadAccess)
     if (story === null) return undefined
     for (const { target } of story.terms.targets)
       if (openSession(targetNamed(world, target), story.grant))
@@ -285,6 +300,26 @@ const steps: Readonly<Record<keyof typeof weights, Step>> = {
     for (const { grant, target } of ended) noteLocalEnds(world, grant, [target])
     return undefined
   },
+  /** Its host's root has a shared account rotated. */
+  async rotate(world, crowd) {
+    const enforcer = crowd.dice.pick(world.enforcers.filter(keepsAccounts))
+    const site = enforcer.site()
+    if (site === null) return undefined
+    const { name, accounts } = crowd.dice.pick(
+      enforcer.targets.filter((target) => target.accounts.size > 0),
+    )
+    const rotated = await rotateOnDemand(
+      site,
+      crowd.dice.pick([...accounts.keys()]),
+      name,
+    ).catch((error: unknown) => {
+      if (error instanceof Crash || enforcer.disk.full) return null
+      throw error
+    })
+    const said = rotated === null ? 'lost' : rotated.ok ? 'done' : rotated.error.code
+    world.tally.happened(`step: rotate ${said}`)
+    return undefined
+  },
   /** Somebody on the wire says again what was said once, ten times over. */
   async replay(_, { dice, sent, person }) {
     if (sent.length === 0) return undefined
@@ -337,6 +372,9 @@ const steps: Readonly<Record<keyof typeof weights, Step>> = {
     return told
   },
 }
+
+const keepsAccounts = ({ targets }: EnforcerNode) =>
+  targets.some(({ accounts }) => accounts.size > 0)
 
 function noteLocalEnds(world: World, grant: GrantId, targets: readonly string[]): void {
   if (targets.length > 0) world.tally.happened('step: local end')

@@ -1,3 +1,4 @@
+import type { GrantId } from '@halligan/core'
 import type { Agenda } from './agenda.ts'
 import type { Bug } from './bug.ts'
 import type { Chronicle } from './chronicle.ts'
@@ -45,6 +46,8 @@ export type World = {
   /** Size of the log that each enforcer believes. */
   readonly trusted: Map<string, number>
   readonly opened: Opened
+  /** A secret of a shared account was sealed to the grant's requester. */
+  handedOut(target: Target, grant: GrantId): void
   /** Each enforcer hears, by the network, that something may have moved. */
   wakeEnforcers(): void
   /** Something that must never happen, found where nothing can be thrown. */
@@ -55,4 +58,10 @@ export function targetNamed(world: World, name: string): Target {
   const target = world.targets.find((each) => each.name === name)
   if (target === undefined) throw new Error(`no target ${name}`)
   return target
+}
+
+export function enforcerOf(world: World, target: Target): EnforcerNode {
+  const enforcer = world.enforcers.find(({ name }) => name === target.enforcer)
+  if (enforcer === undefined) throw new Error(`no enforcer ${target.enforcer}`)
+  return enforcer
 }

@@ -17,6 +17,7 @@ import { replayRuling } from '@halligan/policy'
 import { actIn, type Story } from '../chronicle.ts'
 import { rememberingCrypto, signerNamed } from '../crypto.ts'
 import {
+  accountNamed,
   agents,
   entitlements,
   foundedBundle,
@@ -243,4 +244,14 @@ function judgeReview(world: World, story: Story, entry: Entry): void {
       !story.attested.has(target)
     )
       fail(17, `while ${target} was not settled`)
+  const [owed] = unrotated(story)
+  if (owed !== undefined) fail(17, `while what was handed out at ${owed} was not rotated`)
 }
+
+/** Targets where somebody was handed the secret of a shared account that may still be the one in force. */
+const unrotated = ({ terms, exposed, rotated, attested }: Story): readonly string[] =>
+  terms.targets
+    .filter(({ privileges }) => accountNamed(privileges) !== null)
+    .map(({ target }) => target)
+    .filter((target) => [...exposed.values()].includes(target))
+    .filter((target) => !rotated.has(target) && !attested.has(target))

@@ -11,7 +11,7 @@ import type { EnforcerNode } from '../enforcer-node.ts'
 import { sloSeconds } from '../estate.ts'
 import { Violation } from '../tally.ts'
 import type { Target } from '../target.ts'
-import type { World } from '../world.ts'
+import { enforcerOf, type World } from '../world.ts'
 
 /**
  * Longest time in which a healthy enforcer ends what is due on a healthy target: retries are at most 15 s apart, and the
@@ -39,7 +39,9 @@ export function judgeEffect(world: World, target: Target, effect: Effect): void 
   if (world.server.anchoredSize() <= index)
     throw new Violation(1, `${kind} of ${name} before its order was anchored`)
   tally.checked(11)
-  const ended = earlier.some((each) => each.kind === 'end')
+  const ended =
+    earlier.some((each) => each.kind === 'end') ||
+    holdIn(enforcerOf(world, target).books.hold(grant as GrantId, target.name), 'absent')
   if (ended) throw new Violation(11, `${kind} of ${name} after it was ended`)
 }
 
@@ -92,7 +94,7 @@ function judgeScope(world: World, story: Story, target: Target, login: Login): v
 }
 
 /** Real time, whatever the clocks say; and the enforcer alone is enough for it. */
-function judgeTime(
+export function judgeTime(
   world: World,
   story: Story,
   enforcer: EnforcerNode,
@@ -128,7 +130,7 @@ const wasIllSince = (target: Target, due: number): boolean =>
   target.wellSince() > due - 2 * promptMillis
 
 /** Access past its end and the promise is either gone or on the books. */
-function judgeOverdue(world: World, story: Story, target: Target): void {
+export function judgeOverdue(world: World, story: Story, target: Target): void {
   const { agenda, server } = world
   if (story.ended === null) return
   if (story.overdue.has(target.name) || story.attested.has(target.name)) return
@@ -141,8 +143,9 @@ function judgeOverdue(world: World, story: Story, target: Target): void {
 }
 
 /** Once every fault is over and time has passed, nothing is left: not at the targets, not in any book. */
-export function judgeRest(world: World): void {
+export function judgeRest(world: World, leftOfAccounts: readonly string[]): void {
   const left = [
+    ...leftOfAccounts,
     ...world.targets.flatMap((target) =>
       target.fake.logins.map(({ grant }) => `${grant} on ${target.name}`),
     ),

@@ -2,26 +2,10 @@ import type { GrantId, Instant } from '@halligan/core'
 import type { Connector } from '../../../packages/enforcer/src/connectors/port.ts'
 import { holdIn } from '../../../packages/enforcer/src/state.ts'
 import type { Bug, Mutant } from '../bug.ts'
+import { remote } from '../connector.ts'
 import { enforcerNames, start } from '../estate.ts'
-import { remote } from '../target.ts'
 import { targetNamed, type World } from '../world.ts'
-
-/** Every connector, with some of its methods replaced. */
-const everyConnector =
-  (
-    bend: (connector: Connector, world: World, target: string) => Partial<Connector>,
-  ): NonNullable<Bug['connector']> =>
-  (connector, target, world) => {
-    const bent = bend(connector, world, target)
-    return new Proxy(connector, {
-      get: (port, name, receiver) =>
-        Object.hasOwn(bent, name)
-          ? Reflect.get(bent, name, receiver)
-          : Reflect.get(port, name, receiver),
-    })
-  }
-
-const later = (world: World, millis: number) => (world.agenda.now() + millis) as Instant
+import { everyConnector, later } from './bend.ts'
 
 const standsAlone = (world: World, afterMillis: number) =>
   world.agenda.now() >= start + afterMillis
@@ -62,6 +46,9 @@ function queued(
     })
   return new Map([...connectors].map(([name, each]) => [name, behindIt(name, each)]))
 }
+
+/** Long enough for something to have been opened, in ms. */
+const aloneAfter = 90_000
 
 export const mutantEnforcers: readonly Mutant[] = [
   {
@@ -195,14 +182,17 @@ export const mutantEnforcers: readonly Mutant[] = [
   },
   {
     invariant: 21,
-    name: 'the clocks of an enforcer stand still from each start on',
+    name: 'the clocks of an enforcer stand still once it is alone',
     faults: [],
     bug: {
-      front: leftAlone(45_000),
-      enforcerClock(clock) {
-        const { bootMillis, wall } = clock.read()
-        return { read: () => ({ ...clock.read(), bootMillis, wall }) }
-      },
+      front: leftAlone(aloneAfter),
+      enforcerClock: (clock) => ({
+        read() {
+          const { wall, bootMillis, ...more } = clock.read()
+          const lost = Math.max(0, wall - start - aloneAfter)
+          return { ...more, wall: (wall - lost) as Instant, bootMillis: bootMillis - lost }
+        },
+      }),
     },
   },
   {

@@ -1,23 +1,7 @@
-import type { Batch, Tx, View } from '../../../packages/server/src/store/port.ts'
-import type { SqliteStore } from '../../../packages/server/src/store/sqlite.ts'
 import type { Bug, Mutant } from '../bug.ts'
 import { rememberingCrypto } from '../crypto.ts'
 import { agents } from '../estate.ts'
-
-/** The store, with another hand on its transactions. */
-const withTx = (store: SqliteStore, bend: (tx: Tx) => Tx): SqliteStore => ({
-  ...store,
-  transact: (now, work) =>
-    store.transact(now, (batch) =>
-      work({ ...batch, attempt: (run) => batch.attempt((tx) => run(bend(tx))) } as Batch),
-    ),
-})
-
-/** The store with another view of itself, inside transactions and outside. */
-const seenAs = (store: SqliteStore, bend: <V extends View>(view: V) => V): SqliteStore => ({
-  ...withTx(store, bend),
-  view: () => bend(store.view()),
-})
+import { seenAs, withTx } from './bend.ts'
 
 /** Nobody counts as the requester of the grants of whom `fits` names. */
 const withoutClosure = (fits: (requester: string) => boolean): Bug => ({
