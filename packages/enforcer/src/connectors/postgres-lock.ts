@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import type pg from 'pg'
 import { TargetTaken } from './port.ts'
-import { type Connect, onSession, type Session } from './postgres-session.ts'
+import { type Connect, isUnanswered, onSession, type Session } from './postgres-session.ts'
 import { oneAtATime } from './rounds.ts'
 
 /**
@@ -51,7 +51,8 @@ export function targetLock(connect: Connect, target: string): TargetLock {
         try {
           return await work(session)
         } catch (error) {
-          await session.db.query('select').catch(() => drop(session))
+          if (isUnanswered(error)) await drop(session)
+          else await session.db.query('select').catch(() => drop(session))
           throw error
         }
       }),

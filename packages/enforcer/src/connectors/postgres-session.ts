@@ -57,10 +57,16 @@ export async function inTransaction<T>(db: pg.Client, work: () => Promise<T>): P
     await db.query('commit')
     return answer
   } catch (error) {
-    await db.query('rollback').catch(() => undefined)
+    // A session that may still be in the transaction is never used again.
+    const undo = isUnanswered(error) ? db.end() : db.query('rollback')
+    await undo.catch(() => undefined)
     throw error
   }
 }
+
+/** By the driver's words for `query_timeout`. Whoever did not answer one question is not asked another on that session. */
+export const isUnanswered = (error: unknown): boolean =>
+  error instanceof Error && error.message === 'Query read timeout'
 
 function connectFailure(settings: PostgresSettings, cause: unknown): Error {
   const code = sqlState(cause)
