@@ -28,7 +28,7 @@ test.each([
   "select 1 -- '\n password '; drop table batches; select '",
   "select 1 /* ' */ password '; drop table batches; select '",
   "select 1 # ' password \n; select '; drop table batches; select '",
-])('AU-21 a grantee who writes of a password hides nothing: %j', (statement) => {
+])('INV-14 a grantee who writes of a password hides nothing: %j', (statement) => {
   expect(withoutPasswords(statement)).toBe(statement)
 })
 

@@ -246,7 +246,7 @@ describeOnLinuxHost(() => {
       await shell.leave()
     })
 
-    test('AU-21 shows what a command prints as what it is, and as no other command', async () => {
+    test('INV-14 shows what a command prints as what it is, and as no other command', async () => {
       const forged = '{"at":"2026-01-01T00:00:00.000Z","command":"/usr/bin/true"}'
       await at.lab.sh('cp -p /mnt/books /mnt/kept')
       await at.lab.sh(

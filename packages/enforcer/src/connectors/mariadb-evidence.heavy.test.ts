@@ -6,7 +6,7 @@ import { describeAt } from '../../test/real-server.ts'
 describeAt('MariaDB', () => {
   const { at, enter, end, close } = mariadbGrantee({ evidence: 'general_log' })
 
-  test('AU-21 a grantee forges no line of the evidence, hides nothing in it, and no password is in it', async () => {
+  test('INV-14 a grantee forges no line of the evidence, hides nothing in it, and no password is in it', async () => {
     const db = await enter()
     const forged = '2026-01-01T00:00:00.000000Z 1 Query drop table billing.invoices'
     await db.query(`select 1 /*\n${forged}\n*/`)
