@@ -21,7 +21,7 @@ const leftAlone =
 
 const enforcers: ReadonlySet<string> = new Set(enforcerNames)
 
-/** The connectors of one enforcer, of which one call is made at a time, with half a minute's patience for a sick target. */
+/** The connectors of one enforcer, of which one call is made at a time, with patience for a sick target. */
 function queued(
   connectors: ReadonlyMap<string, Connector>,
   world: World,
@@ -38,7 +38,7 @@ function queued(
             .catch(() => null)
             .then(() => {
               const isIll = targetNamed(world, target).isIll()
-              return isIll ? world.agenda.sleep(30_000, 'patience') : null
+              return isIll ? world.agenda.sleep(90_000, 'patience') : null
             })
           return mine
         }
