@@ -46,8 +46,16 @@ function faultsIn(text: string | undefined): readonly FaultName[] | null {
   return names.filter(isFault)
 }
 
-function plansAsked(): readonly Plan[] {
+export type Asked = Readonly<{
+  plans: readonly Plan[]
+  /** `--seed`: the one plan is a failure that is run again. */
+  isReplay: boolean
+}>
+
+/** What is asked for by the words after the program's name. Throws {@link WrongUsage}, or what `parseArgs` throws. */
+export function asked(args: readonly string[]): Asked {
   const { values } = parseArgs({
+    args: [...args],
     options: {
       seeds: { type: 'string', default: '50' },
       from: { type: 'string', default: '1' },
@@ -62,19 +70,20 @@ function plansAsked(): readonly Plan[] {
     { length: whole('seeds', values.seeds) },
     (_, i) => `${first + i}`,
   )
-  return (values.seed === undefined ? many : [values.seed]).map((seed) => ({
+  const plans = (values.seed === undefined ? many : [values.seed]).map((seed) => ({
     seed,
     busySeconds: whole('busy', values.busy),
     faults: faultsIn(values.faults),
     ...(values.history ? { show: say } : {}),
   }))
+  return { plans, isReplay: values.seed !== undefined }
 }
 
 const commandFor = ({ seed, busySeconds, faults }: Plan): string =>
   [
     `npm run simulate -- --seed ${seed}`,
     ...(busySeconds === usualBusySeconds ? [] : [`--busy ${busySeconds}`]),
-    ...(faults === null ? [] : [`--faults ${faults.join(',')}`]),
+    ...(faults === null ? [] : [`--faults=${faults.join(',')}`]),
   ].join(' ')
 
 const count = ({ tally }: Outcome, what: string) => tally.counts.get(what) ?? 0
@@ -91,12 +100,12 @@ function tellOne(outcome: Outcome): void {
   )
 }
 
-/** Of one seed among many it also looks for a smaller plan that breaks the same. */
-async function tellFailure(plan: Plan, outcome: Outcome, isOnly: boolean): Promise<void> {
+/** Unless it is a replay, a smaller plan that breaks the same is looked for too. */
+async function tellFailure(plan: Plan, outcome: Outcome, isReplay: boolean): Promise<void> {
   say('\nThe last that happened:')
   for (const line of outcome.tally.tail()) say(`  ${line}`)
   say(`\nReplay: ${commandFor(plan)}`)
-  if (!isOnly)
+  if (!isReplay)
     say(`Smaller: ${commandFor(await shrink({ ...plan, show: () => {} }, outcome))}\n`)
 }
 
@@ -117,14 +126,15 @@ function tellSum({ events, counts, checks }: Sum, seeds: number, millis: number)
   say(`  ${sorted.map(([which, times]) => `INV-${which} ${times}`).join(', ')}`)
 }
 
-async function run(plans: readonly Plan[]): Promise<boolean> {
+/** Whether all went well: no invariant was broken, and all that has to happen did. */
+export async function run({ plans, isReplay }: Asked): Promise<boolean> {
   const began = performance.now()
   const outcomes: Outcome[] = []
   for (const plan of plans) {
     const outcome = await simulate(plan)
     outcomes.push(outcome)
     tellOne(outcome)
-    if (outcome.violation !== null) await tellFailure(plan, outcome, plans.length === 1)
+    if (outcome.violation !== null) await tellFailure(plan, outcome, isReplay)
   }
   const sum = sumOf(outcomes)
   tellSum(sum, plans.length, performance.now() - began)
@@ -133,4 +143,7 @@ async function run(plans: readonly Plan[]): Promise<boolean> {
   return missing.length === 0 && outcomes.every(({ violation }) => violation === null)
 }
 
-process.exitCode = (await run(understood(usage, plansAsked))) ? 0 : 1
+if (import.meta.main)
+  process.exitCode = (await run(understood(usage, () => asked(process.argv.slice(2)))))
+    ? 0
+    : 1
