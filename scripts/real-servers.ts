@@ -1,15 +1,18 @@
 /**
- * The real servers that the heavy suites run against, and the one linter, that npm does not bring. Run as a program, it says which of them
- * this machine lacks, so which suites will be skipped, and the command that installs them. It never fails.
+ * What the heavy suites need that npm does not bring: real servers to run against, and tools that break things. Run as a program, it
+ * says what this machine lacks, so which suites will be skipped, and the command that installs it. It never fails.
  *
  * @module
  */
-import { accessSync, constants } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { accessSync, constants, globSync } from 'node:fs'
 import { join } from 'node:path'
 
 export type RealServer = Readonly<{
   /** Programs that the suites start, each found on the path or in the places of Debian's daemons. */
   programs: readonly string[]
+  /** Libraries that the suites preload, below Debian's folder for this machine's kind. */
+  libraries?: readonly string[]
   /** Debian's packages that bring them. */
   packages: readonly string[]
 }>
@@ -28,6 +31,13 @@ export const realServers = {
   },
   Python: { programs: ['python3'], packages: ['python3'] },
   ShellCheck: { programs: ['shellcheck'], packages: ['shellcheck'] },
+  OpenSSL: { programs: ['openssl'], packages: ['openssl'] },
+  strace: { programs: ['strace'], packages: ['strace'] },
+  libfaketime: {
+    programs: [],
+    libraries: ['faketime/libfaketime.so.1', 'faketime/libfaketimeMT.so.1'],
+    packages: ['libfaketime'],
+  },
 } as const satisfies Readonly<Record<string, RealServer>>
 
 export type RealServerName = keyof typeof realServers
@@ -49,20 +59,47 @@ function isExecutable(path: string): boolean {
   }
 }
 
-export const isInstalled = (name: RealServerName): boolean =>
-  realServers[name].programs.every((program) => programPath(program) !== null)
+/** The library's path, or null where this machine has none. */
+export const libraryPath = (name: string): string | null =>
+  globSync(join('/usr/lib/*', name))[0] ?? null
+
+export function isInstalled(name: RealServerName): boolean {
+  const { programs, libraries = [] }: RealServer = realServers[name]
+  return (
+    programs.every((program) => programPath(program) !== null) &&
+    libraries.every((library) => libraryPath(library) !== null)
+  )
+}
 
 export const howToInstall = (names: readonly RealServerName[]): string =>
   `apt-get install --no-install-recommends ${names.flatMap((name) => realServers[name].packages).join(' ')}`
+
+/** In words, with the command that installs it; null where it is installed. */
+export const whyMissing = (name: RealServerName): string | null =>
+  isInstalled(name) ? null : `${name} is not installed: ${howToInstall([name])}`
+
+/** Null where this process may mount file systems, in a mount namespace of its own too; else in words why not. */
+export function whyNoMounts(uid = process.getuid?.()): string | null {
+  if (uid !== 0) return 'only root may mount a file system: run it as root'
+  return spawnSync('unshare', ['-m', 'true']).status === 0
+    ? null
+    : 'this machine allows no mount namespaces (unshare -m)'
+}
 
 /** In words, or null where nothing is missing. */
 export function whatIsSkipped(): string | null {
   const names = Object.keys(realServers) as RealServerName[]
   const missing = names.filter((name) => !isInstalled(name))
-  if (missing.length === 0) return null
+  const noMounts = whyNoMounts()
+  const lines = [
+    ...(missing.length === 0 ? [] : [`not installed: ${missing.join(', ')}.`]),
+    ...(noMounts === null ? [] : [`${noMounts}.`]),
+  ]
+  if (lines.length === 0) return null
   return [
-    `not installed: ${missing.join(', ')}. npm run test:heavy skips the suites that need them.`,
-    `To run these too:  ${howToInstall(missing)}`,
+    ...lines,
+    'npm run test:heavy skips the suites that need this.',
+    ...(missing.length === 0 ? [] : [`To install it:  ${howToInstall(missing)}`]),
   ].join('\n')
 }
 

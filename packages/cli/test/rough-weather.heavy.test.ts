@@ -1,8 +1,10 @@
 import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { cpSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Grant, OpenedGrant } from '@halligan/core'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { libraryPath, whyMissing, whyNoMounts } from '../../../scripts/real-servers.ts'
+import { describeUnless } from '../../enforcer/test/real-server.ts'
 import { LeftOpen } from '../src/drill/database.ts'
 import type { About, Actor } from './actor.ts'
 import { eventually, RoughSite } from './rough-site.ts'
@@ -97,19 +99,18 @@ describe('a target that is down', () => {
   }, 60_000)
 })
 
-const faketime = '/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1'
 const dial = () => join(site.folder, 'faketime')
 
 /** A wall clock that is turned while the program runs; boot time and monotonic time stay true. */
 const turnedClock = () => ({
-  LD_PRELOAD: faketime,
+  LD_PRELOAD: libraryPath('faketime/libfaketime.so.1') ?? '',
   FAKETIME_TIMESTAMP_FILE: dial(),
   FAKETIME_NO_CACHE: '1',
   FAKETIME_DONT_FAKE_MONOTONIC: '1',
 })
 const turn = (by: string) => writeFileSync(dial(), `${by}\n`)
 
-describe.skipIf(!existsSync(faketime))('a wall clock that is turned mid-grant', () => {
+describeUnless(whyMissing('libfaketime'), 'a wall clock that is turned mid-grant', () => {
   const turns = ['+1h', '+3650d', '-1h'] as const
 
   for (const by of turns)
@@ -150,8 +151,6 @@ describe.skipIf(!existsSync(faketime))('a wall clock that is turned mid-grant', 
     }, 60_000)
 })
 
-const isRoot = process.getuid?.() === 0
-
 /** A file system of a few MB, where the server's folder was. */
 async function onSmallDisk(dir: string): Promise<void> {
   await site.server.kill()
@@ -170,7 +169,7 @@ function fill(dir: string): string {
   return ballast
 }
 
-describe.skipIf(!isRoot)('the disk of the server (only root can mount one)', () => {
+describeUnless(whyNoMounts(), 'the disk of the server', () => {
   test('S-01 AU-07 full: nothing is granted, access ends on time, and it recovers by itself', async () => {
     const dir = site.dir('server')
     await onSmallDisk(dir)

@@ -3,12 +3,10 @@
  *
  * @module
  */
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-
-export const canMakeCertificates = spawnSync('openssl', ['version']).status === 0
 
 export type Certificates = Readonly<{
   /** Of the authority that signed, and of another one. */

@@ -1,16 +1,18 @@
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { GrantId } from '@halligan/core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { whyMissing, whyNoMounts } from '../../../scripts/real-servers.ts'
 import { pathsIn } from '../src/config.ts'
 import { roleOf, rolePrefix } from '../src/connectors/postgres-role.ts'
 import { openVault } from '../src/store/vault.ts'
 import { type EnforcerProcess, enforcerProcess, eventually } from './enforcer-process.ts'
 import { freshGrant } from './fresh-grant.ts'
 import { openPostgresLab, type PostgresLab } from './postgres-lab.ts'
+import { describeUnless } from './real-server.ts'
 import { kinds } from './run.ts'
 
 const account = 'payments_emergency'
@@ -143,9 +145,7 @@ describe('kill -9 while a shared account is given back', () => {
 })
 
 /** As root only: a file system of its own, in a mount namespace that ends with the process. */
-const mayMount = spawnSync('unshare', ['-m', 'true']).status === 0
-
-describe.skipIf(!mayMount)('a disk that is really full', () => {
+describeUnless(whyNoMounts(), 'a disk that is really full', () => {
   test('S-01 INV-18 the access ends on time at the target, and all is told once there is room', async () => {
     it.accept(grant, 5000, role)
     const deadline = Date.now() + 5000
@@ -168,9 +168,7 @@ describe.skipIf(!mayMount)('a disk that is really full', () => {
   })
 })
 
-const mayTrace = spawnSync('strace', ['-V']).status === 0
-
-describe.skipIf(!mayTrace)('a disk that fails (EIO at every sync)', () => {
+describeUnless(whyMissing('strace'), 'a disk that fails (EIO at every sync)', () => {
   test('S-02 INV-18 what was applied is ended on time; once it works again, the books are whole and all is told', async () => {
     it.accept(grant, 8000, role)
     const deadline = Date.now() + 8000

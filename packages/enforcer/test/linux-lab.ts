@@ -9,7 +9,7 @@ import { mkdtempSync, readdirSync, readlinkSync } from 'node:fs'
 import { rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe } from 'vitest'
+import { whyMissing } from '../../../scripts/real-servers.ts'
 import {
   type LinuxHostServer,
   startLinuxHost,
@@ -22,7 +22,7 @@ import { linuxSettings } from '../src/connectors/linux-settings.ts'
 import { programFolders } from '../src/connectors/linux-snapshot.ts'
 import type { Connector } from '../src/connectors/port.ts'
 import type { Lent } from './enforcer-books.ts'
-import { describeAt } from './real-server.ts'
+import { describeUnless } from './real-server.ts'
 
 export const labTarget = 'payments-host'
 
@@ -76,13 +76,10 @@ export type LinuxLab = Readonly<{
   remove(): Promise<void>
 }>
 
-/** The suite at a host of its own. Where there can be none, it is skipped, and says why. */
+/** The suite at a host of its own. Where there can be none, it is skipped, and says why; in continuous integration it fails. */
 export function describeOnLinuxHost(suite: () => void): void {
-  describeAt('sudo', () => {
-    const why = whyNoLinuxHost()
-    if (why === null) suite()
-    else describe.skip(why, suite)
-  })
+  const why = whyMissing('sudo') ?? whyNoLinuxHost()
+  describeUnless(why, 'sudo', suite)
 }
 
 /** A disk with much on it, and many who read it. */

@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { describe } from 'vitest'
+import { whyMissing } from '../../../scripts/real-servers.ts'
 import { whyNoLinuxHost } from '../../cli/src/estate/linux-host.ts'
 import {
   letIn,
@@ -22,7 +22,7 @@ import { opensshConnector } from '../src/connectors/openssh.ts'
 import { opensshSettings } from '../src/connectors/openssh-settings.ts'
 import type { Connector, Credential } from '../src/connectors/port.ts'
 import type { Lent } from './enforcer-books.ts'
-import { describeAt } from './real-server.ts'
+import { describeUnless } from './real-server.ts'
 
 export const labTarget = 'payments-hosts'
 export const labAccounts = ['deploy', 'dba'] as const
@@ -65,13 +65,10 @@ export type OpensshLab = Readonly<{
   remove(): Promise<void>
 }>
 
-/** Skipped, saying why, where this machine lets us have no host of our own. */
+/** Skipped, saying why, where this machine lets us have no host of our own; in continuous integration it fails. */
 export function describeAtSshd(suite: () => void): void {
-  describeAt('OpenSSH', () => {
-    const why = whyNoLinuxHost()
-    if (why === null) suite()
-    else describe.skip(why, suite)
-  })
+  const why = whyMissing('OpenSSH') ?? whyNoLinuxHost()
+  describeUnless(why, 'OpenSSH', suite)
 }
 
 export async function openOpensshLab(

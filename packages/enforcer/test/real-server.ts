@@ -1,23 +1,22 @@
 import { describe, test } from 'vitest'
-import {
-  howToInstall,
-  isInstalled,
-  type RealServerName,
-} from '../../../scripts/real-servers.ts'
+import { type RealServerName, whyMissing } from '../../../scripts/real-servers.ts'
+
+/** A suite at a real server of Debian's, or with a tool of Debian's. */
+export const describeAt = (name: RealServerName, suite: () => void): void =>
+  describeUnless(whyMissing(name), name, suite)
 
 /**
- * A suite at a real server of Debian's. Where it is not installed, the suite is skipped and its name says how to install it;
- * in continuous integration it fails.
+ * A suite that `why` cannot run here; null: it can. It is skipped, and its name says why; in continuous integration it fails.
  */
-export function describeAt(name: RealServerName, suite: () => void): void {
-  if (isInstalled(name)) {
-    describe(name, suite)
+export function describeUnless(why: string | null, title: string, suite: () => void): void {
+  if (why === null) {
+    describe(title, suite)
     return
   }
-  const title = `${name} is not installed: ${howToInstall([name])}`
-  if (process.env.CI === undefined) describe.skip(title, suite)
+  const words = `${title}: ${why}`
+  if (process.env.CI === undefined) describe.skip(words, suite)
   else
-    test(title, () => {
-      throw new Error(title)
+    test(words, () => {
+      throw new Error(words)
     })
 }

@@ -1,10 +1,11 @@
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Grant, isIn } from '@halligan/core'
 import { nodeCrypto } from '@halligan/ledger/node'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { describeAt } from '../../enforcer/test/real-server.ts'
 import { compareWithReplay } from '../test/compare-with-replay.ts'
 import { benchIn, keyOf, tempFolder, withLog } from '../test/log-kit.ts'
 import { nodeClock, nodeScheduler } from './node-ports.ts'
@@ -163,10 +164,6 @@ test('K-01 K-02 the same commands after a kill get the answers they got before i
   await check(new Map([...before, ...again]))
 })
 
-const hasStrace = spawnSync('strace', ['-V']).status === 0
-if (!hasStrace)
-  console.warn('SKIPPED: S-01, S-02, S-07 and S-08 need strace, which is not installed')
-
 /**
  * Runs the child with a fault in its system calls, and says which commands it acknowledged. Throws when the fault was
  * never met. A child that met an error may end itself: it is asked nothing more.
@@ -181,36 +178,36 @@ async function injured(call: string, fault: string, millis: number) {
   return acknowledged
 }
 
-/** Node's SQLite syncs with fsync, not fdatasync. */
-test.runIf(hasStrace).each([4, 6, 8, 9, 12])(
-  'S-02 a sync that fails with EIO, the %i. of each thread, loses nothing acknowledged',
-  { timeout: 60_000 },
-  async (n) => {
-    await check(await injured('fsync', `error=EIO:when=${n}`, 1500))
-  },
-)
+describeAt('strace', () => {
+  /** Node's SQLite syncs with fsync, not fdatasync. */
+  test.each([4, 6, 8, 9, 12])(
+    'S-02 a sync that fails with EIO, the %i. of each thread, loses nothing acknowledged',
+    { timeout: 60_000 },
+    async (n) => {
+      await check(await injured('fsync', `error=EIO:when=${n}`, 1500))
+    },
+  )
 
-test.runIf(hasStrace).each([
-  ['S-01 a disk that is full', 'ENOSPC', 400],
-  ['S-07 a disk that has become read-only', 'EROFS', 400],
-  ['S-07 a disk that is taken away', 'EACCES', 900],
-])(
-  '%s loses nothing acknowledged, and all goes on once it is mended',
-  { timeout: 60_000 },
-  async (_, error, n) => {
-    const acknowledged = await injured('pwrite64', `error=${error}:when=${n}+`, 3000)
-    const size = await check(acknowledged)
-    const after = await killed(1, { millis: 200 })
-    expect(after.size).toBeGreaterThan(0)
-    const all = new Map([...acknowledged, ...after])
-    expect(await check(all)).toBeGreaterThan(size)
-  },
-)
+  test.each([
+    ['S-01 a disk that is full', 'ENOSPC', 400],
+    ['S-07 a disk that has become read-only', 'EROFS', 400],
+    ['S-07 a disk that is taken away', 'EACCES', 900],
+  ])(
+    '%s loses nothing acknowledged, and all goes on once it is mended',
+    { timeout: 60_000 },
+    async (_, error, n) => {
+      const acknowledged = await injured('pwrite64', `error=${error}:when=${n}+`, 3000)
+      const size = await check(acknowledged)
+      const after = await killed(1, { millis: 200 })
+      expect(after.size).toBeGreaterThan(0)
+      const all = new Map([...acknowledged, ...after])
+      expect(await check(all)).toBeGreaterThan(size)
+    },
+  )
 
-test.runIf(hasStrace)(
-  'S-08 a sync that takes five seconds holds answers back, and asking again opens nothing twice',
-  { timeout: 60_000 },
-  async () => {
+  test('S-08 a sync that takes five seconds holds answers back, and asking again opens nothing twice', {
+    timeout: 60_000,
+  }, async () => {
     const slow = 'delay_exit=5000000:when=40'
     const before = await injured('fsync', slow, 3000)
     await check(before)
@@ -218,8 +215,8 @@ test.runIf(hasStrace)(
     for (const [name, index] of before)
       expect([name, again.get(name)]).toEqual([name, index])
     await check(again)
-  },
-)
+  })
+})
 
 test('K-04 L-02 kill -9 amid the check of a long log: nothing acknowledged is lost, and the next start checks anew', {
   timeout: 120_000,

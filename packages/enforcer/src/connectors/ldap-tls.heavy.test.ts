@@ -1,17 +1,16 @@
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { whyMissing } from '../../../../scripts/real-servers.ts'
 import { answer, ldapCase, readMessage, tags } from '../../test/ldap-case.ts'
 import { type LdapLab, openLdapLab } from '../../test/ldap-lab.ts'
-import { describeAt } from '../../test/real-server.ts'
-
-const canMakeCertificates = spawnSync('openssl', ['version']).status === 0
+import { describeAt, describeUnless } from '../../test/real-server.ts'
 
 describeAt('OpenLDAP', () => {
-  describe.skipIf(!canMakeCertificates)('EN-25 TLS', () => {
+  describeUnless(whyMissing('OpenSSL'), 'EN-25 TLS', () => {
     let dir: string
     let lab: LdapLab
     let bare: LdapLab

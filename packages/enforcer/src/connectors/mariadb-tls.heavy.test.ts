@@ -1,15 +1,16 @@
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { lookup } from 'node:dns/promises'
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { GrantId, Instant, PrincipalId } from '@halligan/core'
 import { createConnection } from 'mysql2/promise'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { whyMissing } from '../../../../scripts/real-servers.ts'
 import { enforcerBooks } from '../../test/enforcer-books.ts'
 import { freshGrant } from '../../test/fresh-grant.ts'
 import { type MariadbLab, openMariadbLab } from '../../test/mariadb-lab.ts'
-import { describeAt } from '../../test/real-server.ts'
+import { describeAt, describeUnless } from '../../test/real-server.ts'
 import type { MariadbSettings } from './mariadb-settings.ts'
 
 /** A name of this machine that is not a name of the loopback, whatever address it stands for. */
@@ -18,10 +19,11 @@ const isKnown = await lookup(name).then(
   () => name !== 'localhost',
   () => false,
 )
-const canMakeCertificates = spawnSync('openssl', ['version']).status === 0
+const whyNot =
+  whyMissing('OpenSSL') ?? (isKnown ? null : 'this machine does not know its own name')
 
 describeAt('MariaDB', () => {
-  describe.skipIf(!isKnown || !canMakeCertificates)('beyond loopback', () => {
+  describeUnless(whyNot, 'beyond loopback', () => {
     let dir: string
     let lab: MariadbLab
     beforeAll(async () => {

@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import {
   appendFileSync,
   chmodSync,
@@ -9,27 +9,31 @@ import {
 } from 'node:fs'
 import { networkInterfaces, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { whyMissing } from '../../../../scripts/real-servers.ts'
 import { createPayments } from '../../../cli/src/estate/payments.ts'
 import {
   type PostgresServer,
   startPostgres,
 } from '../../../cli/src/estate/postgres-server.ts'
 import { memoryPorts } from '../../test/connector-ports.ts'
+import { describeUnless } from '../../test/real-server.ts'
 import { postgresConnector } from './postgres.ts'
 
 /** An address of this machine that is not loopback. */
 const address = Object.values(networkInterfaces())
   .flat()
   .find((each) => each?.family === 'IPv4' && !each.internal)?.address
-const canMakeCertificates = spawnSync('openssl', ['version']).status === 0
+const whyNot =
+  whyMissing('OpenSSL') ??
+  (address === undefined ? 'this machine has no address beyond loopback' : null)
 
 const addressVariable = 'HALLIGAN_TEST_TLS_URL'
 
 /** `rightful` is for this machine's address, `foreign` for another; each is its own authority. */
 type Certificate = 'rightful' | 'foreign'
 
-describe.skipIf(address === undefined || !canMakeCertificates)('beyond loopback', () => {
+describeUnless(whyNot, 'beyond loopback', () => {
   const host = address ?? ''
   let dir: string
   let server: PostgresServer

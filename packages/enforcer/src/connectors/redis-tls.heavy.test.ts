@@ -2,15 +2,12 @@ import { lookup } from 'node:dns/promises'
 import { readFile, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import type { Instant, PrincipalId } from '@halligan/core'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import {
-  type Certificates,
-  canMakeCertificates,
-  makeCertificates,
-} from '../../test/certificates.ts'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { whyMissing } from '../../../../scripts/real-servers.ts'
+import { type Certificates, makeCertificates } from '../../test/certificates.ts'
 import { enforcerBooks } from '../../test/enforcer-books.ts'
 import { freshGrant } from '../../test/fresh-grant.ts'
-import { describeAt } from '../../test/real-server.ts'
+import { describeAt, describeUnless } from '../../test/real-server.ts'
 import { openRedisLab, type RedisLab } from '../../test/redis-lab.ts'
 import { openWire } from './redis-session.ts'
 
@@ -21,8 +18,11 @@ const isKnown = await lookup(name).then(
   () => false,
 )
 
+const whyNot =
+  whyMissing('OpenSSL') ?? (isKnown ? null : 'this machine does not know its own name')
+
 describeAt('Redis', () => {
-  describe.skipIf(!isKnown || !canMakeCertificates)('over TLS', () => {
+  describeUnless(whyNot, 'over TLS', () => {
     let certificates: Certificates
     beforeAll(() => {
       certificates = makeCertificates()

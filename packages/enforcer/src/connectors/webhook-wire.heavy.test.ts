@@ -7,13 +7,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Webhook } from 'standardwebhooks'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import {
-  type Certificates,
-  canMakeCertificates,
-  makeCertificates,
-} from '../../test/certificates.ts'
+import { whyMissing } from '../../../../scripts/real-servers.ts'
+import { type Certificates, makeCertificates } from '../../test/certificates.ts'
 import { memoryPorts } from '../../test/connector-ports.ts'
 import { freshGrant } from '../../test/fresh-grant.ts'
+import { describeUnless } from '../../test/real-server.ts'
 import { webhookConnector } from './webhook.ts'
 
 const secret = `whsec_${Buffer.alloc(32, 3).toString('base64')}`
@@ -47,7 +45,7 @@ async function at(listening: Server, origin: string, caFile?: string) {
   )
 }
 
-describe.skipIf(!canMakeCertificates)('a receiver over https', () => {
+describeUnless(whyMissing('OpenSSL'), 'a receiver over https', () => {
   let certificates: Certificates
   beforeAll(() => {
     certificates = makeCertificates()
