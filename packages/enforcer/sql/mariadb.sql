@@ -376,12 +376,16 @@ begin
   order by 1;
 end $$
 
--- Roles that can be conferred.
+-- Roles that can be conferred: held with admin option, be it by way of another role.
 create or replace definer = halligan_definer@localhost procedure halligan.read_conferrable()
 begin
   call halligan.check_caller();
-  select m.Role as role from mysql.roles_mapping m
-    where m.User = 'halligan_definer' and m.Host = 'localhost' and m.Admin_option = 'Y' order by 1;
+  with recursive held as (
+    select m.Role, m.Admin_option from mysql.roles_mapping m
+      where m.User = 'halligan_definer' and m.Host = 'localhost'
+    union select m.Role, m.Admin_option from mysql.roles_mapping m
+      join held h on m.User = h.Role and m.Host = '')
+  select distinct h.Role as role from held h where h.Admin_option = 'Y' order by 1;
 end $$
 
 -- What a persistence diff compares. Hashes of passwords are left out, and of shared accounts what a check-out changes.

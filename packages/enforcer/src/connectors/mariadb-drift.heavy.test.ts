@@ -235,26 +235,6 @@ describeAt('MariaDB', () => {
     },
   )
 
-  test('what an opening would fail for is named beforehand, and nothing else', async () => {
-    const { target, sharedAccount } = at.lab
-    const accounts = [sharedAccount, 'nobody']
-    const lacks = (...privileges: readonly string[]) =>
-      at.lab.connector(at.books, { accounts }).lacks?.(target, privileges)
-    await at.lab.server.run(`create role ungiven; create role risky; grant super on *.* to risky;
-      grant risky to halligan_definer@localhost with admin option;`)
-    const noAccount = 'there is no account nobody in halligan.shared_account'
-    const given = ['role:billing_repair', `account:${sharedAccount}`]
-    expect(await at.connector.lacks?.(target, given)).toEqual([])
-    expect(await lacks(...given, 'role:ungiven', 'role:billing_repare')).toEqual([
-      'halligan_definer holds no role ungiven WITH ADMIN OPTION',
-      'halligan_definer holds no role billing_repare WITH ADMIN OPTION',
-      noAccount,
-    ])
-    const lasting = 'access by risky cannot be ended again'
-    expect(await lacks('role:risky')).toEqual([lasting, noAccount])
-    await at.lab.server.run('drop role ungiven; drop role risky;')
-  })
-
   test('a role that the connector was not given is not conferred', async () => {
     await at.lab.server.run('create role dba;')
     await expect(open({ privilege: 'role:dba' })).rejects.toThrow('Access denied')

@@ -131,6 +131,12 @@ export const accessDenied = 1045
 const hostNotAllowed = 1130
 const noSuchProcedure = [1305, 1370, 1044, 1049, 1142, 1449]
 
+/** That root has not run the connector's own `sql/mariadb.sql` there, but perhaps an older one. */
+export function isNoSuchProcedure(error: unknown): boolean {
+  const code = errorNumber(error)
+  return code !== null && noSuchProcedure.includes(code)
+}
+
 function connectFailure(settings: MariadbSettings, cause: unknown): unknown {
   const { target, url } = settings
   const code = errorNumber(cause)
@@ -140,7 +146,7 @@ function connectFailure(settings: MariadbSettings, cause: unknown): unknown {
       `${target} refuses the credential of the connector itself (${code}); put the new one into ${placeOf(url)}`,
       { cause },
     )
-  if (code !== null && noSuchProcedure.includes(code))
+  if (isNoSuchProcedure(cause))
     return new TargetUnfit(
       `${target} lacks what the connector calls (${code}): run sql/mariadb.sql there as root`,
       { cause },
