@@ -86,7 +86,9 @@ function builtBin(): void {
   }
 }
 
+/** What stands in `bin/` is JavaScript already, without declarations. */
 const built = (source: string) => {
+  if (source.startsWith('./bin/')) return source.replace('./bin/', './dist/bin/')
   const base = source.replace('./src/', './dist/').replace(/\.ts$/, '')
   return { types: `${base}.d.ts`, default: `${base}.js` }
 }

@@ -2,15 +2,9 @@
 import * as nodeModule from 'node:module'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { needsNode } from '@halligan/ledger/needs-node'
 
-const oldest = 24
-
-if (Number(process.versions.node.split('.')[0]) < oldest) {
-  console.error(
-    `halligan needs Node ${oldest} or later and this is ${process.version}. In a clone, \`npx halligan\` finds the right one.`,
-  )
-  process.exit(2)
-}
+needsNode('halligan')
 
 // In the person's own folder: what lies in a shared one, others could have put there.
 nodeModule.enableCompileCache(

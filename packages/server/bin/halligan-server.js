@@ -1,4 +1,8 @@
 #!/usr/bin/env node
-import { main } from '../src/main.ts'
+import { needsNode } from '@halligan/ledger/needs-node'
+
+needsNode('halligan-server')
+
+const { main } = await import('../src/main.ts')
 
 process.exitCode = await main(process.argv.slice(2))
