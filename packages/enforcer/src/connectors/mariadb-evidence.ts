@@ -36,7 +36,7 @@ export async function evidenceOf(
   })
   const lines = statements.map(
     ({ at, session, command, statement }) =>
-      `${at} ${session} ${command} ${oneLineOf(withoutPasswords(statement))}`,
+      `${at} ${session} ${command} ${oneLineOf(withoutPasswords(statement, 'mariadb'))}`,
   )
   if (!isOn) lines.push('the general log is not written to its table now')
   if (statements.length === statementsAtMost) lines.push('further statements are left out')

@@ -172,5 +172,5 @@ function parsed(text: string): LogLine | null {
 const textOf = ({ timestamp, pid, dbname, error_severity, message, detail }: LogLine) =>
   [
     ...[timestamp, `[${pid}]`, dbname, error_severity],
-    oneLineOf(withoutPasswords(message ?? '') + (detail ? ` (${detail})` : '')),
+    oneLineOf(withoutPasswords(message ?? '', 'postgres') + (detail ? ` (${detail})` : '')),
   ].join(' ')
