@@ -324,6 +324,30 @@ test('C-07 what an opening would fail for is told while the enforcer runs, befor
   expect(drifts(it.host, 'sick-pg')).toEqual([])
 })
 
+test('C-07 where nothing says what an opening would fail for, what stands is compared all the same', async () => {
+  let ask = async (): Promise<readonly string[]> => ['there is no role x']
+  const it = beside((well) => ({ ...well, lacks: () => ask() }))
+  await started(it)
+  ask = async () => {
+    throw new Error('getent did not end well')
+  }
+  it.sick.logins.push({
+    ...{ name: 'stray', grant: ben, memberships: ['x'], password: 'x', canLogin: true },
+    ...{ validUntil: (start + 9e9) as Instant, sessions: new Set() },
+  })
+  await pass(it.host, 3 * usualDaemonPace.driftMillis)
+  const lacking = 'connector_lacks there is no role x'
+  const unready = 'connector_unready'
+  expect(drifts(it.host, 'sick-pg')).toEqual([`unexplained ${ben}`, lacking, unready])
+  ask = async () => []
+  await pass(it.host, usualDaemonPace.driftMillis)
+  expect(drifts(it.host, 'sick-pg')).toEqual([`unexplained ${ben}`])
+  const told = receipts(it.host.books).map(({ detail }) => detail)
+  expect(told.map((one) => one.kind === 'drifted' && one.what)).toEqual([
+    ...['connector_lacks', 'unexplained', unready, 'connector_ready'],
+  ])
+})
+
 test('INV-10 a grant whose note cannot be read is told once, and with the grant', async () => {
   let unreadable: readonly GrantId[] = []
   const it = beside((well) => ({ ...well, unreadable: async () => unreadable }))

@@ -31,9 +31,11 @@ export function watchTarget(
   return async (unlisted) => {
     const before = explained(site, target)
     const read = await readTarget(site, target)
-    failures = read.ok ? 0 : failures + 1
-    if (read.ok) return compare(site, target, unlisted, before, read.value)
-    const { reason, error } = read.error
+    if (read.ok) await compare(site, target, unlisted, before, read.value)
+    const failed = read.ok ? read.value.lacks : read
+    failures = failed.ok ? 0 : failures + 1
+    if (failed.ok) return
+    const { reason, error } = failed.error
     site.log({ level: 'warn', what: 'target_unready', target, why: plainReason(reason) })
     const isForGood = error instanceof CredentialRefused || error instanceof TargetTaken
     if (isForGood || failures >= failuresToTell) tellUnready(site, target, reason)
@@ -48,7 +50,8 @@ type Reading = Readonly<{
   strangers: readonly Difference[]
   unreadable: readonly GrantId[]
   excess: readonly Excess[]
-  lacks: readonly string[]
+  /** Where it is not known, the rest is compared all the same. */
+  lacks: Result<readonly string[], TargetFailed>
 }>
 
 /** Each call bounded by itself. */
@@ -78,13 +81,12 @@ async function readTarget(
     site,
     async () => (await connector.lacks?.(target, privileges)) ?? [],
   )
-  if (!lacks.ok) return lacks
   return ok({
     standing: standing.value,
     strangers: strangers.value,
     unreadable: unreadable.value,
     excess: excess.value,
-    lacks: lacks.value,
+    lacks,
   })
 }
 
@@ -110,7 +112,7 @@ async function compare(
     (grant) => after.applied.has(grant) && !standing.has(grant),
   )
   const ended = (grant: GrantId) => holdIn(site.books.hold(grant, target), 'absent')
-  tell(site, target, [
+  const drifts = [
     ...stray.map((grant) => ofGrant(ended(grant) ? 'reappeared' : 'unexplained', grant)),
     ...gone.map((grant) => ofGrant('missing', grant)),
     ...[...unlisted]
@@ -121,8 +123,11 @@ async function compare(
     ...read.excess
       .filter(({ grave }) => grave)
       .map(({ words }) => ofConnector('connector_excess', words)),
-    ...read.lacks.map((words) => ofConnector('connector_lacks', words)),
-  ])
+    ...(read.lacks.ok ? read.lacks.value : []).map((words) => ofConnector(lacking, words)),
+  ]
+  const isLasting = (name: string) => name === unready || name.startsWith(`${lacking} `)
+  const lasting = read.lacks.ok ? [] : site.books.drifts(target).filter(isLasting)
+  tell(site, target, drifts, lasting)
   for (const grant of stray.filter(ended)) {
     const again = await askTarget(site, () => connector.end(grant, target))
     if (!again.ok) site.log({ level: 'alarm', what: 'reappeared_stands', grant, target })
@@ -148,15 +153,23 @@ function explained(site: Site, target: string) {
   }
 }
 
-/** What is new is reported; what is over is forgotten, so that it is told again should it come back. */
-function tell(site: Site, target: string, drifts: readonly Drift[]): void {
+/**
+ * What is new is reported; what is over is forgotten, so that it is told again should it come back. `lasting`: the names of what was
+ * told and is not known to be over.
+ */
+function tell(
+  site: Site,
+  target: string,
+  drifts: readonly Drift[],
+  lasting: readonly string[],
+): void {
   const { books } = site
   const nameOf = ({ what, object }: Drift) => `${what} ${object}`
-  const names = drifts.map(nameOf)
+  const names = [...drifts.map(nameOf), ...lasting]
   const known = books.drifts(target)
   if (names.join('\n') === known.join('\n')) return
   books.atomically(() => {
-    const isBack = known.includes(unready)
+    const isBack = known.includes(unready) && !lasting.includes(unready)
     for (const drift of isBack ? [...drifts, readyAgain(target)] : drifts) {
       if (known.includes(nameOf(drift))) continue
       const object = blobOf(site, oneLine(nameOf(drift)))
@@ -175,6 +188,7 @@ function tell(site: Site, target: string, drifts: readonly Drift[]): void {
 }
 
 const unready = 'connector_unready'
+const lacking = 'connector_lacks'
 
 const readyAgain = (target: string): Drift => ({
   what: 'connector_ready',
