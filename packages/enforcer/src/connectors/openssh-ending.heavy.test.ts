@@ -206,7 +206,7 @@ describeAtSshd(() => {
       await inside(`rm ${state}/krl`)
       // sshd then refuses every key of the accounts concerned, and of no other: the enforcer still gets in.
       await expect(at.lab.standingRightWorks()).rejects.toThrow()
-      expect((await at.connector.excess?.(labTarget))?.map(({ words }) => words)).toContain(
+      expect(await at.connector.lacks?.(labTarget, [])).toContain(
         'web: its KRL is missing or broken: sshd lets nobody in',
       )
       expect(await present()).toContain('revocation')

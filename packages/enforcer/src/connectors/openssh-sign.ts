@@ -124,12 +124,18 @@ const stamp = (seconds: number): string =>
     .replace(/[-:T]/g, '')
 
 /** The second word of the authority's public key. */
-export async function caPublicKey({ ca }: OpensshSettings): Promise<string> {
+async function caPublicKey({ ca }: OpensshSettings): Promise<string> {
   const line =
     'agent' in ca
       ? await readFile(ca.publicKey, 'utf8')
       : await mustRun(['ssh-keygen', '-y', '-P', '', '-f', fileOf(ca)])
   return line.trim().split(' ')[1] ?? ''
+}
+
+/** Of the authority's key, as `ssh-keygen -l` writes it. */
+export async function caFingerprint(settings: OpensshSettings): Promise<string> {
+  const key = Buffer.from(await caPublicKey(settings), 'base64')
+  return `SHA256:${createHash('sha256').update(key).digest('base64').replace(/=+$/, '')}`
 }
 
 /** Whether others than its owner can read the authority's key, where it is a file. */

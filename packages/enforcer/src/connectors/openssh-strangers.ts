@@ -1,11 +1,11 @@
-import { createHash } from 'node:crypto'
 import { type GrantId, type Instant, parseGrantId } from '@halligan/core'
 import type { Clock } from '../ports.ts'
+import { accountsOf, type Effective, effectiveAt, hasAccount } from './openssh-effective.ts'
 import { type Answer, ask, sshOptions } from './openssh-host.ts'
 import type { Memories } from './openssh-memory.ts'
 import { environment, run } from './openssh-program.ts'
 import { fileOf, type OpensshHost, type OpensshSettings } from './openssh-settings.ts'
-import { caIsExposed, caPublicKey } from './openssh-sign.ts'
+import { caIsExposed } from './openssh-sign.ts'
 import type { Difference, Excess, Held } from './port.ts'
 
 /** Every host's own list; throws when one is away, since what is not there then would be called missing. */
@@ -69,16 +69,13 @@ export async function excessOf(
   const found: Excess[] = []
   if (await caIsExposed(settings))
     found.push({ grave: true, words: 'others than its owner can use the key of the CA' })
-  const ca = fingerprint(await caPublicKey(settings))
-  for (const host of settings.hosts)
-    found.push(...(await excessAt(settings, host, ca, clock)))
+  for (const host of settings.hosts) found.push(...(await excessAt(settings, host, clock)))
   return found
 }
 
 async function excessAt(
   settings: OpensshSettings,
   host: OpensshHost,
-  ca: string,
   clock: Clock,
 ): Promise<readonly Excess[]> {
   const told = (grave: boolean) => (words: string) => ({
@@ -86,62 +83,40 @@ async function excessAt(
   })
   if (!host.local && (await keyRunsAnything(settings, host)))
     return [told(true)("the enforcer's key is not forced to its helper")]
-  const said = await ask(settings, host, ['effective', accountsOf(settings).join(',')])
+  const effective = await effectiveAt(settings, host)
   return [
-    ...whyUnsound(settings, said, ca).map(told(true)),
-    ...warnings(said, clock.read().wall).map(told(false)),
+    ...whyUnsound(settings, effective).map(told(true)),
+    ...warnings(effective, clock.read().wall).map(told(false)),
   ]
 }
 
-const fingerprint = (key: string): string =>
-  `SHA256:${createHash('sha256').update(Buffer.from(key, 'base64')).digest('base64').replace(/=+$/, '')}`
-
-const accountsOf = ({ profiles }: OpensshSettings): readonly string[] => [
-  ...new Set(Object.values(profiles).flatMap(({ principals }) => principals)),
-]
-
-function whyUnsound(
-  settings: OpensshSettings,
-  said: Answer,
-  ca: string,
-): readonly string[] {
-  const { helper, state, unendable, uncontained } = settings
-  const value = (...words: readonly string[]): string | null => {
-    const line = said.find((each) => words.every((word, at) => each[at] === word))
-    return line === undefined ? null : line.slice(words.length).join(' ')
-  }
+function whyUnsound(settings: OpensshSettings, effective: Effective): readonly string[] {
+  const { helper, state, unendable } = settings
+  const { value } = effective
   const wanted = {
-    revokedkeys: `${state}/krl`,
-    trustedusercakeys: `${state}/ca.pub`,
-    authorizedprincipalscommand: `${helper} ${state} gate %s %u %i`,
-    authorizedprincipalscommanduser: 'root',
-    permituserenvironment: 'no',
-    usepam: 'no',
+    revokedkeys: [`${state}/krl`],
+    // With none, nobody comes in: that is among what is lacking.
+    trustedusercakeys: [`${state}/ca.pub`, 'none'],
+    authorizedprincipalscommand: [`${helper} ${state} gate %s %u %i`],
+    permituserenvironment: ['no'],
+    usepam: ['no'],
   }
-  const ofAccounts = accountsOf(settings).flatMap((account) => {
-    const uid = value('uid', account)
-    if (uid === null || uid === '') return [`there is no account ${account}`]
-    return [
-      ...(uid === '0' && !unendable ? [`${account} is root`] : []),
+  const ofAccounts = accountsOf(settings)
+    .filter((account) => hasAccount(effective, account))
+    .flatMap((account) => [
+      ...(value('uid', account) === '0' && !unendable ? [`${account} is root`] : []),
       ...Object.entries(wanted)
-        .filter(([name, must]) => value('sshd', account, name) !== must)
-        .map(([name, must]) => `for ${account}, sshd's ${name} is not ${must}`),
-    ]
-  })
+        .filter(([name, may]) => !may.includes(value('sshd', account, name) ?? ''))
+        .map(([name, [must]]) => `for ${account}, sshd's ${name} is not ${must}`),
+    ])
   return [
     ...ofAccounts,
-    ...(value('ca') === ca ? [] : ['it trusts another CA than the enforcer signs with']),
-    ...(value('krl') === '1' ? [] : ['its KRL is missing or broken: sshd lets nobody in']),
     ...(value('own') === '1' ? [] : ['others than root can change the helper']),
-    ...(value('contained') === '1' || uncontained
-      ? []
-      : ['no cgroup can hold what detaches itself from its session']),
   ]
 }
 
-function warnings(said: Answer, here: Instant): readonly string[] {
-  const now = Number(said.find(([name]) => name === 'now')?.[1])
-  const apart = Math.abs(now - here)
+function warnings({ value }: Effective, here: Instant): readonly string[] {
+  const apart = Math.abs(Number(value('now')) - here)
   return apart < millisOfSkew
     ? []
     : [`its clock is ${Math.round(apart / 1000)} s from the enforcer's`]

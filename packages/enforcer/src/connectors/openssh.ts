@@ -3,6 +3,7 @@ import { applyCertificate, resealCertificate } from './openssh-apply.ts'
 import { endGrant } from './openssh-ending.ts'
 import { evidenceOf } from './openssh-evidence.ts'
 import { ask } from './openssh-host.ts'
+import { lacksOf } from './openssh-lacks.ts'
 import { targetLock } from './openssh-lock.ts'
 import { memoriesIn } from './openssh-memory.ts'
 import { isAdmitted, probeHosts } from './openssh-probe.ts'
@@ -90,6 +91,10 @@ export function opensshConnector(
     excess: async (target) => {
       own(target)
       return excessOf(settings, clock)
+    },
+    lacks: async (target) => {
+      own(target)
+      return lacksOf(settings)
     },
   }
 }
