@@ -166,6 +166,28 @@ describeAt('OpenLDAP', () => {
       expect(await isIn(own)).toBe(false)
     })
 
+    test.each([
+      [
+        'refuses the connector',
+        () => ({ password: { file: join(lab.dir, 'prober.secret') } }),
+      ],
+      ['refuses the change', () => ({ sharedAccounts: { emergency: dns.connector } })],
+    ])('fills no vault while the directory %s', async (_, more) => {
+      const led = await opened(ldapCase(lab, { privileges }))
+      await led.apply()
+      const before = await lab.vault.secrets(lab.target, 'emergency')
+      led.books.become(led.grant, 'ending')
+      const refused = beside(led, {}, more())
+      for (const _try of [1, 2, 3])
+        await expect(refused.end(led.grant, lab.target)).rejects.toThrow()
+      led.books.become(led.grant, 'closing')
+      for (const _try of [1, 2])
+        await expect(refused.rotate?.('emergency')).rejects.toThrow()
+      expect(await lab.vault.secrets(lab.target, 'emergency')).toEqual(before)
+      led.books.become(led.grant, 'ending')
+      await led.finish()
+    })
+
     test('Q-05 is not called absent while the settings do not name the account', async () => {
       const led = await opened(ldapCase(lab, { privileges }))
       await led.apply()

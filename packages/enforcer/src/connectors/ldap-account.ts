@@ -110,7 +110,7 @@ async function setSecret(
   const { settings, vault } = site
   await settleProposal(site, name, dn)
   await giveSecret({ vault, settings, account: name }, secret, async () => {
-    await replaceSecret(site, dn, secret)
+    await replaceSecret(site, dn, secret, () => vault.withdraw(settings.target, name))
     if ((await opens(settings, settings.url, dn, secret)) !== true)
       throw new Error(`the new secret of account ${name} does not open it`)
   })
@@ -123,10 +123,28 @@ async function settleProposal({ settings, vault }: Site, name: string, dn: strin
     await vault.confirm(settings.target, name)
 }
 
-const replaceSecret = ({ settings, connect }: Site, dn: string, secret: string) =>
-  onSession(connect, ({ client }) =>
-    client.modify(dn, replacing('userPassword', [hashed(secret, settings.passwordScheme)])),
-  )
+/**
+ * `giveUp` where the directory cannot have taken it: it was never asked, or has refused, which is all or nothing (RFC 4511, 4.6). Tries
+ * without end leave nothing in the vault so.
+ */
+async function replaceSecret(
+  { settings, connect }: Site,
+  dn: string,
+  secret: string,
+  giveUp: () => Promise<void>,
+): Promise<void> {
+  let isAsked = false
+  try {
+    await onSession(connect, ({ client }) => {
+      isAsked = true
+      const value = hashed(secret, settings.passwordScheme)
+      return client.modify(dn, replacing('userPassword', [value]))
+    })
+  } catch (error) {
+    if (!isAsked || resultCode(error) !== null) await giveUp().then(...thatItDid)
+    throw error
+  }
+}
 
 /**
  * Locks whoever is in the account out, by replacing its secret, whatever that is by now: a grantee may have changed it. That it was
@@ -164,7 +182,9 @@ async function lockOut(site: Site, name: string, dn: string): Promise<void> {
   const isKept = await settleProposal(site, name, dn)
     .then(() => vault.propose(settings.target, name, secret))
     .then(...thatItDid)
-  await replaceSecret(site, dn, secret)
+  await replaceSecret(site, dn, secret, async () => {
+    if (isKept) await vault.withdraw(settings.target, name)
+  })
   if (isKept) await vault.confirm(settings.target, name).then(...thatItDid)
 }
 
