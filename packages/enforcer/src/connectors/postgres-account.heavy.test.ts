@@ -105,6 +105,19 @@ describe.each(installations)('a shared account at $name', ({ binaries }) => {
     await giveBack(fourth)
   })
 
+  test('a target that refuses the rotation fills no vault, however often it is tried', async () => {
+    await connector.rotate?.(account)
+    const before = await ports.vault.secrets(lab.target, account)
+    const changed = (how: string) =>
+      lab.asSuperuser((root) => root.query(`alter role halligan_connector ${how}`))
+    await changed('nocreaterole')
+    for (const _try of [1, 2, 3])
+      await expect(connector.rotate?.(account)).rejects.toThrow(/permission denied|must/)
+    expect(await ports.vault.secrets(lab.target, account)).toEqual(before)
+    await changed('createrole')
+    await connector.rotate?.(account)
+  })
+
   test('K-07 a crash between vault and target, on either side, leaves a secret that works', async () => {
     await ports.vault.propose(lab.target, account, 'never reached the target')
     expect(

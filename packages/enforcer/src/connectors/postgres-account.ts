@@ -30,6 +30,7 @@ import {
   literal,
   onSession,
   quoted,
+  sqlState,
 } from './postgres-session.ts'
 import type { PostgresSettings } from './postgres-settings.ts'
 import { holdersOf, unreadable } from './shared-account.ts'
@@ -180,13 +181,16 @@ const rotate = (kept: Kept, exposed: readonly string[]): Promise<readonly ProbeR
     await readableSecrets(kept, exposed)
     const olds = [...(await settled(kept)), ...exposed]
     const fresh = newPassword()
-    await vault.propose(target, account, fresh)
     const set = () =>
       db.query(
         `alter role ${quoted(account)} login password ${literal(scramVerifier(fresh))} valid until 'infinity'`,
       )
     await shutIfUsed(connect, account)
-    await set()
+    await vault.propose(target, account, fresh)
+    await set().catch(async (error) => {
+      if (isRefused(error)) await vault.withdraw(target, account)
+      throw error
+    })
     if (await shutIfUsed(connect, account)) await set()
     const at = clock.read().wall
     const isOpenTo = async (secret: string): Promise<boolean> => {
@@ -199,6 +203,10 @@ const rotate = (kept: Kept, exposed: readonly string[]): Promise<readonly ProbeR
     if (readings.at(-1)?.absent === true) await vault.confirm(target, account)
     return readings
   })
+
+/** The target has not taken the secret, for the role is not there or not ours: tries without end leave nothing in the vault. */
+const isRefused = (error: unknown): boolean =>
+  ['42501', '42704'].includes(sqlState(error) ?? '')
 
 /** Its log goes back to its owner once it has been read; not while somebody else has checked the account out by now. */
 const forget = ({ lock, account, settings }: Kept): Promise<void> =>
