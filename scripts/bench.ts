@@ -23,7 +23,7 @@ import { bareEnds } from './bench/bare-ends.ts'
 import { connectorFigures } from './bench/connectors.ts'
 import { type Figure, figure, median, quantile } from './bench/figure.ts'
 import { massFigures } from './bench/mass.ts'
-import { understood, WrongUsage } from './usage.ts'
+import { leaveWithTheReader, understood, WrongUsage } from './usage.ts'
 
 type Size = Readonly<{
   clients: readonly number[]
@@ -194,6 +194,7 @@ const tmpfs = 0x01021994
 const usage = `Usage: npm run bench -- [--short] [--only PART]... [--folder DIR]
 Parts: ${Object.keys(parts).join(' ')}`
 
+leaveWithTheReader()
 const asked = understood(usage, () => {
   const { values } = parseArgs({
     options: {

@@ -18,7 +18,7 @@ import {
   usualBusySeconds,
 } from './simulation/simulate.ts'
 import { neverHappened, type Sum, sumOf } from './simulation/sometimes.ts'
-import { understood, WrongUsage } from './usage.ts'
+import { leaveWithTheReader, understood, WrongUsage } from './usage.ts'
 
 const usage = `Usage: npm run simulate -- [--seeds N] [--from FIRST] [--busy SECONDS] [--faults NAME,NAME]
        npm run simulate -- --seed SEED [--busy SECONDS] [--faults NAME,NAME] [--history]
@@ -143,7 +143,8 @@ export async function run({ plans, isReplay }: Asked): Promise<boolean> {
   return missing.length === 0 && outcomes.every(({ violation }) => violation === null)
 }
 
-if (import.meta.main)
-  process.exitCode = (await run(understood(usage, () => asked(process.argv.slice(2)))))
-    ? 0
-    : 1
+if (import.meta.main) {
+  leaveWithTheReader()
+  const isWell = await run(understood(usage, () => asked(process.argv.slice(2))))
+  process.exitCode = isWell ? 0 : 1
+}

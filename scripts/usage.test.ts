@@ -28,3 +28,11 @@ test.each(['./simulate.ts', './bench.ts'])('%s --help says how it is called', (s
   expect(status).toBe(0)
   expect(stdout).toMatch(/^Usage: npm run /)
 })
+
+test('a simulation whose reader leaves ends without a stack trace', () => {
+  const path = new URL('./simulate.ts', import.meta.url).pathname
+  const line = `"${process.execPath}" "${path}" --seeds 3 --busy 1 | head -n 1`
+  const { stdout, stderr } = spawnSync('sh', ['-c', line], { encoding: 'utf8' })
+  expect(stdout).toMatch(/^seed 1: .*\n$/)
+  expect(stderr).toBe('')
+})

@@ -26,3 +26,11 @@ export function understood<T>(usage: string, read: () => T): T {
     process.exit(2)
   }
 }
+
+/** Leaves the process once nobody reads what it says: whoever did has seen enough, as `head` has. */
+export function leaveWithTheReader(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+    process.exit(0)
+  })
+}
