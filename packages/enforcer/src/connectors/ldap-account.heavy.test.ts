@@ -5,7 +5,7 @@ import type { Change } from 'ldapts'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { damagedNotes } from '../../test/enforcer-books.ts'
 import { change, type LdapCase, ldapCase, openedCases } from '../../test/ldap-case.ts'
-import { dns, type LdapLab, openLdapLab } from '../../test/ldap-lab.ts'
+import { dns, type LdapLab, openLdapLab, suffix } from '../../test/ldap-lab.ts'
 import { describeAt } from '../../test/real-server.ts'
 import type { Vault } from '../store/port.ts'
 import { ldapConnector } from './ldap.ts'
@@ -242,6 +242,18 @@ describeAt('OpenLDAP', () => {
     expect(rotated.every(({ absent }) => absent)).toBe(true)
     expect(rotated.map(({ probe }) => probe)).toContain('old_secret')
     await led.finish()
+  })
+
+  test('a rotation that tries all that was handed out does not lock the account by it', async () => {
+    const policy = `cn=default,ou=policies,${suffix}`
+    await byHand(policy, change('replace', 'pwdMaxFailure', '2'))
+    const led = await opened(ldapCase(lab, { privileges: ['account:emergency'] }))
+    await led.apply()
+    await led.end()
+    led.books.become(led.grant, 'closing')
+    const rotated = (await led.connector.rotate?.('emergency')) ?? []
+    await byHand(policy, change('replace', 'pwdMaxFailure'))
+    expect(rotated.filter(({ absent }) => !absent)).toEqual([])
   })
 
   test('EN-26 a rotation beside the scan for drift is no drift', async () => {

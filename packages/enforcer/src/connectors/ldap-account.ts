@@ -211,10 +211,14 @@ export function rotateAccount(site: Site, name: string): Promise<readonly ProbeR
     for (const [endpoint, url] of endpointsOf(settings).entries()) {
       const at = site.clock.read().wall
       let absent = true
-      for (const each of old)
+      const isOpen = async () => (await opens(settings, url, dn, secret)) === true
+      let isTaken = await isOpen()
+      for (const each of old) {
         if ((await opens(settings, url, dn, each)) !== false) absent = false
+        // Again after each: a success takes back the failures for which a directory would lock the account.
+        isTaken = (await isOpen()) && isTaken
+      }
       probes.push({ probe: probeAt(endpoint, 'old_secret'), absent, at })
-      const isTaken = (await opens(settings, url, dn, secret)) === true
       probes.push({ probe: probeAt(endpoint, 'new_secret_refused'), absent: isTaken, at })
     }
     return probes
