@@ -19,7 +19,6 @@ describe('drift of which the estate says nothing', () => {
     'sealed_account_changed',
     'connector_unready',
     'connector_excess',
-    'connector_lacks',
     'unexplained_applied',
     'unexplained_rotated',
     'never_heard_of',
@@ -27,7 +26,7 @@ describe('drift of which the estate says nothing', () => {
 
   test.each([
     ...['missing', 'unlisted', 'connector_ready', 'unexplained_cleaned'],
-    ...['note_unreadable', 'vault_unreadable'],
+    ...['note_unreadable', 'vault_unreadable', 'connector_lacks'],
   ])('tells of %s', (what) => expect(driftUrgency({}, what)).toBe('tell'))
 })
 

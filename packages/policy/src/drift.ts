@@ -11,7 +11,8 @@ export type Urgency = 'page' | 'tell'
 
 /**
  * What takes something away from a grantee, is good news, or is a report that came too late. And what is damaged at the enforcer and
- * keeps no access from its end: an upgrade that reads no older notes would page once for each grant.
+ * keeps no access from its end: an upgrade that reads no older notes would page once for each grant. Nor does anybody get up for what
+ * the next opening would fail for, as somebody's account that is gone: an enforcer that cannot work at all is `connector_unready`.
  */
 const canWait: DriftPolicy = {
   page: [],
@@ -20,6 +21,7 @@ const canWait: DriftPolicy = {
     'unlisted',
     'note_unreadable',
     'vault_unreadable',
+    'connector_lacks',
     'connector_ready',
     'unexplained_ending',
     'unexplained_absent',
