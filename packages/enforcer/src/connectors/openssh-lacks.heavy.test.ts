@@ -34,7 +34,7 @@ describeAtSshd(() => {
 
   test('a cgroup that cannot be had is told, unless none is asked for', async () => {
     const conf = `${at.lab.server.state}/host.conf`
-    await at.lab.sh(`cp ${conf} /run/conf; echo CGROUP=/nowhere/halligan >${conf}`)
+    await at.lab.sh(`cp ${conf} /run/conf; echo CGROUP=/run/no-cgroup/halligan >${conf}`)
     const words = [await lacks(), await lacks({ uncontained: true })]
     await at.lab.sh(`cp /run/conf ${conf}`)
     expect(words).toEqual([
