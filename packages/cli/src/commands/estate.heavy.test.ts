@@ -5,13 +5,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { placeOutside } from '../estate/postgres-server.ts'
 
 const program = fileURLToPath(new URL('../../bin/halligan.js', import.meta.url))
 let dir = ''
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'halligan-estate-'))
 })
-afterAll(() => rm(dir, { recursive: true }))
+afterAll(async () => {
+  const database = placeOutside(join(dir, 'estate', 'postgres'))
+  for (const each of [dir, database]) await rm(each, { recursive: true, force: true })
+})
 
 type Started = Readonly<{
   process: ChildProcess

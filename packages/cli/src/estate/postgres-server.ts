@@ -129,14 +129,19 @@ async function reachableBinaries(binaries: string, runner: Runner | null): Promi
   return join(copy, 'bin')
 }
 
+/** Where the cluster of `dir` lives when whoever runs it cannot get into that. */
+export const placeOutside = (dir: string): string => {
+  const id = createHash('sha256').update(dir).digest('hex').slice(0, 16)
+  return join(tmpdir(), `halligan-estate-${id}`)
+}
+
 /** Where the cluster of `dir` lives: in it, or in the temporary folder when `runner` cannot get there. */
 async function placeFor(dir: string, runner: Runner | null): Promise<Place> {
   await mkdir(dir, { recursive: true, mode: 0o700 })
   let root = dir
   if (runner !== null) {
     if (!isReachable(dirname(dir))) {
-      const id = createHash('sha256').update(dir).digest('hex').slice(0, 16)
-      root = join(tmpdir(), `halligan-estate-${id}`)
+      root = placeOutside(dir)
       if (!existsSync(root)) await mkdir(root, { mode: 0o700 })
       else if (!isOurs(root, runner) && !isOurs(root, { uid: 0, gid: 0 }))
         throw new Error(`${root} belongs to someone else`)

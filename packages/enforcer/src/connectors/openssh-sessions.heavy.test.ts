@@ -156,6 +156,7 @@ describeAtSshd(() => {
     expect(text).toContain('mv ')
     expect(text).toContain('\\x1b[2Jforged')
     expect(text).toContain('1 of them without an end, as when the grant ended them')
+    expect(await at.lab.sh(`find /tmp -maxdepth 1 -name '*${at.grant}*'`)).toBe('')
   })
 
   test('a session that cannot be recorded is not opened', async () => {
